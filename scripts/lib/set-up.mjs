@@ -1,0 +1,67 @@
+// Turns a fresh clone into a working project; does nothing, quickly, when that is done. Plain Node, no npm package.
+import { SetupError } from './command.mjs'
+import { lock } from './lock.mjs'
+import { ROOT } from './paths.mjs'
+import { STEPS, stamps } from './steps.mjs'
+
+const failedStamp = (step) => `${step.name}.failed`
+
+/** Why an optional step could not be done, '' when it was done or not tried. */
+export function whyMissing(name) {
+  return stamps.read(`${name}.failed`)?.split('\n').slice(1).join('\n') ?? ''
+}
+
+/** True when nothing is to do. A failed optional step is left alone until its inputs change or `again` is set. */
+function isCurrent(step, inputs, again) {
+  if (step.present() && (step.inputs === undefined || stamps.read(step.name) === inputs)) return true
+  return step.without !== undefined && !again && stamps.read(failedStamp(step))?.split('\n')[0] === inputs
+}
+
+async function perform(step, inputs) {
+  const start = performance.now()
+  process.stdout.write(`set-up: ${step.label()} ... `)
+  try {
+    await step.run()
+    if (!step.present()) throw new SetupError(`${step.name}: done, but its output is not there`)
+  } catch (error) {
+    process.stdout.write('failed\n')
+    if (step.without === undefined || !(error instanceof SetupError)) throw error
+    stamps.write(failedStamp(step), `${inputs}\n${error.message}`)
+    if (error.output !== '') process.stdout.write(`${error.output.trimEnd()}\n`)
+    const remedy = `${error.hint === '' ? '' : `${error.hint}; `}\`npm run setup\` tries again`
+    process.stdout.write(`set-up: goes on without ${step.without}: ${error.message}; ${remedy}\n`)
+    return
+  }
+  stamps.remove(failedStamp(step))
+  if (step.inputs !== undefined) stamps.write(step.name, inputs)
+  process.stdout.write(`${((performance.now() - start) / 1000).toFixed(1)} s\n`)
+}
+
+/** Does every step that is due, in order. `tests`: also what only tests need. `again`: retry what failed before. */
+export async function setUp({ tests = false, again = false } = {}) {
+  requirePlatform()
+  const steps = STEPS.filter((step) => tests || step.tests !== true)
+  const inputsIfDue = (step) => {
+    const inputs = step.inputs?.() ?? ''
+    return isCurrent(step, inputs, again) ? undefined : inputs
+  }
+  if (steps.every((step) => inputsIfDue(step) === undefined)) return
+  const release = await lock(ROOT, (pid) => process.stdout.write(`set-up: waiting for the one of process ${pid}\n`))
+  try {
+    for (const step of steps) {
+      // Looked at again: the process that was waited for may have done it, an earlier step may have made it due.
+      const inputs = inputsIfDue(step)
+      if (inputs !== undefined) await perform(step, inputs)
+    }
+  } finally {
+    release()
+  }
+}
+
+function requirePlatform() {
+  if (process.platform !== 'linux') throw new SetupError(`TickForge runs on Linux only, this is ${process.platform}`)
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  if (major < 20 || (major === 20 && minor < 19)) {
+    throw new SetupError(`Node 20.19 or newer is needed, this is ${process.versions.node}`)
+  }
+}

@@ -1,0 +1,111 @@
+// `npm test`: all set-up that the tests need, then every suite, then what passed, failed and was skipped and why.
+//   npm test                        everything
+//   npm test -- feeds -t 'gap'      vitest alone, with its own filters and options
+//   npm test -- --only native       one suite: unit, native or python; what follows goes to its runner
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { report, SetupError } from './lib/command.mjs'
+import { NATIVE_TESTS, ROOT, VENV_PYTHON } from './lib/paths.mjs'
+import { setUp, whyMissing } from './lib/set-up.mjs'
+
+/** Each suite resolves to { passed, failed, skipped } or, when it did not run, to { reason }. */
+const SUITES = {
+  unit: { label: 'TypeScript (vitest)', run: runVitest },
+  native: { label: 'native core (GoogleTest)', run: runGoogleTest },
+  python: { label: 'Python tools (pytest)', run: runPytest },
+}
+
+async function runVitest(args) {
+  process.env.NODE_ENV ??= 'test'
+  const { parseCLI, startVitest } = await import('vitest/node')
+  const { filter, options } = parseCLI(['vitest', 'run', ...args])
+  const vitest = await startVitest('test', filter, { ...options, watch: false })
+  const modules = vitest.state.getTestModules()
+  const count = (state) => modules.reduce((sum, module) => sum + [...module.children.allTests(state)].length, 0)
+  // A file that cannot be loaded, a hook that throws and an error outside of any test fail without a failed test.
+  const broken = modules.filter((module) => !module.ok() && [...module.children.allTests('failed')].length === 0).length
+  const failed = count('failed') + broken + vitest.state.getUnhandledErrors().length
+  await vitest.close()
+  // vitest sets the exit code itself where nothing ran at all: a filter without a match.
+  const nothingRan = (process.exitCode ?? 0) !== 0 && failed === 0
+  return { passed: count('passed'), failed: nothingRan ? 1 : failed, skipped: count('skipped') }
+}
+
+async function runGoogleTest(args) {
+  if (!existsSync(NATIVE_TESTS))
+    return { reason: whyMissing('googletest') || 'build/release/tickforge_test is not built' }
+  const directory = mkdtempSync(join(tmpdir(), 'tickforge-test-'))
+  const file = join(directory, 'result.json')
+  try {
+    const ok = await show(NATIVE_TESTS, ['--gtest_brief=1', `--gtest_output=json:${file}`, ...args])
+    // A test binary that crashes leaves no result.
+    if (!existsSync(file)) return { passed: 0, failed: 1, skipped: 0 }
+    const result = JSON.parse(readFileSync(file, 'utf8'))
+    const tests = result.testsuites.flatMap((suite) => suite.testsuite)
+    const skipped = tests.filter((test) => test.result === 'SKIPPED' || test.status === 'NOTRUN').length
+    return { passed: tests.length - skipped - result.failures, failed: result.failures || (ok ? 0 : 1), skipped }
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
+
+async function runPytest(args) {
+  if (!existsSync(VENV_PYTHON)) return { reason: whyMissing('python') || 'there is no .venv' }
+  let output = ''
+  const ok = await show(
+    VENV_PYTHON,
+    ['-m', 'pytest', '-q', '-rs', ...(args.length === 0 ? ['tools'] : args)],
+    (text) => {
+      output += text
+    },
+  )
+  const count = (word) => Number(output.match(new RegExp(`(\\d+) ${word}`))?.[1] ?? 0)
+  const failed = count('failed') + count('errors?')
+  return { passed: count('passed'), failed: failed || (ok ? 0 : 1), skipped: count('skipped') }
+}
+
+/** Runs a program whose output is shown as it comes. Resolves to true on exit code 0. */
+function show(program, args, onText = () => {}) {
+  const child = spawn(program, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] })
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    process.stdout.write(text)
+    onText(text)
+  })
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code) => resolve(code === 0))
+  })
+}
+
+function summaryLine({ label }, result) {
+  if (result.reason !== undefined) return `${label}: SKIPPED as a whole: ${result.reason}`
+  const skipped = result.skipped === 0 ? '' : `, ${result.skipped} skipped`
+  return `${label}: ${result.failed === 0 ? '' : `${result.failed} FAILED, `}${result.passed} passed${skipped}`
+}
+
+function parseArguments(args) {
+  if (args[0] !== '--only') return { names: args.length === 0 ? Object.keys(SUITES) : ['unit'], rest: args }
+  if (!Object.hasOwn(SUITES, args[1])) {
+    throw new SetupError(`--only ${args[1] ?? ''}: the suites are ${Object.keys(SUITES).join(', ')}`)
+  }
+  return { names: [args[1]], rest: args.slice(2) }
+}
+
+try {
+  const { names, rest } = parseArguments(process.argv.slice(2))
+  await setUp({ tests: true })
+  const lines = []
+  let failed = false
+  for (const name of names) {
+    const result = await SUITES[name].run(rest)
+    failed ||= result.failed > 0
+    lines.push(summaryLine(SUITES[name], result))
+  }
+  process.stdout.write(`\n${lines.join('\n')}\n`)
+  if (names.length < Object.keys(SUITES).length) process.stdout.write('(the other suites were not asked for)\n')
+  process.exitCode = failed ? 1 : 0
+} catch (error) {
+  report(error)
+}
