@@ -1,0 +1,13 @@
+// CRC-32C (Castagnoli, reflected polynomial 0x82F63B78), as in RFC 3720: initial value and final xor 0xFFFFFFFF.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace tickforge {
+
+/// CRC of `length` bytes. `previous` continues an earlier CRC: crc32c(b, n, crc32c(a, m)) == crc32c(ab, m + n).
+/// Check value: "123456789" gives 0xE3069283.
+std::uint32_t crc32c(const void* bytes, std::size_t length, std::uint32_t previous = 0);
+
+}  // namespace tickforge
