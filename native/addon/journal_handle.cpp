@@ -1,0 +1,204 @@
+#include "addon/journal_handle.h"
+
+#include <bit>
+
+#include "addon/napi_args.h"
+#include "addon/registration.h"
+#include "base/clock.h"
+#include "core/bench_fill.h"
+#include "journal/segment_name.h"
+
+namespace tickforge {
+namespace {
+
+constexpr double kFlushMsMax = 3'600'000;
+
+Napi::Value bigint(Napi::Env env, std::uint64_t value) { return Napi::BigInt::New(env, value); }
+
+Napi::Object to_js(Napi::Env env, const Watermarks& marks) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("appended", bigint(env, marks.appended));
+  object.Set("written", bigint(env, marks.written));
+  object.Set("durable", bigint(env, marks.durable));
+  return object;
+}
+
+Napi::Object to_js(Napi::Env env, const RecoveryReport& report) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("segment", report.segment);
+  object.Set("clean", report.clean);
+  object.Set("blocks", static_cast<double>(report.blocks));
+  object.Set("records", bigint(env, report.records));
+  object.Set("tornTailBytes", static_cast<double>(report.torn_tail_bytes));
+  object.Set("corruptBlocks", static_cast<double>(report.corrupt_blocks));
+  object.Set("indexRebuilt", report.index_rebuilt);
+  object.Set("bytesRead", static_cast<double>(report.bytes_read));
+  object.Set("lastInstrument", report.last_instrument);
+  object.Set("lastTsRecv", Napi::BigInt::New(env, report.last_ts_recv));
+  return object;
+}
+
+/// Memory of the ring as an ArrayBuffer that keeps the ring alive.
+Napi::ArrayBuffer share(Napi::Env env, const std::shared_ptr<SpscRing>& ring, std::uint8_t* memory, std::size_t length) {
+  auto* owner = new std::shared_ptr<SpscRing>(ring);
+  return Napi::ArrayBuffer::New(
+      env, memory, length, [](Napi::Env, void*, std::shared_ptr<SpscRing>* held) { delete held; }, owner);
+}
+
+/// Waits on a thread of the pool for the writer, then settles a promise.
+class WaitForWriter : public Napi::AsyncWorker {
+ public:
+  using Operation = Result<Watermarks> (Recorder::*)();
+  WaitForWriter(Napi::Env env, std::shared_ptr<Recorder> recorder, Operation operation)
+      : AsyncWorker(env, "tickforge.journal"),
+        recorder_(std::move(recorder)),
+        operation_(operation),
+        deferred_(Napi::Promise::Deferred::New(env)) {}
+
+  Napi::Promise promise() const { return deferred_.Promise(); }
+  void Execute() override { result_.emplace((*recorder_.*operation_)()); }
+  void OnOK() override {
+    if (*result_) {
+      deferred_.Resolve(to_js(Env(), result_->value()));
+    } else {
+      deferred_.Reject(to_js_error(Env(), result_->error()).Value());
+    }
+  }
+
+ private:
+  std::shared_ptr<Recorder> recorder_;
+  Operation operation_;
+  Napi::Promise::Deferred deferred_;
+  std::optional<Result<Watermarks>> result_;
+};
+
+Napi::Value wait_for_writer(Napi::Env env, const std::shared_ptr<Recorder>& recorder, WaitForWriter::Operation operation) {
+  auto* worker = new WaitForWriter(env, recorder, operation);  // deletes itself when done
+  worker->Queue();
+  return worker->promise();
+}
+
+std::optional<JournalOptions> read_options(Napi::Env env, const Napi::Value& value) {
+  OptionReader reader(env, value, "openJournal:");
+  JournalOptions options;
+  options.directory = reader.string("directory");
+  options.name = reader.string("name");
+  const double ring_bytes = reader.number("ringBytes", SpscRing::kBytesMin, static_cast<double>(SpscRing::kBytesMax));
+  options.flush_interval_ns = static_cast<std::int64_t>(reader.number("flushIntervalMs", 0, kFlushMsMax) * 1e6);
+  options.sync_each_batch = reader.boolean("syncEachBatch");
+  options.new_part = reader.boolean("newPart");
+  options.writer = reader.string("writer");
+  if (!reader.ok()) return std::nullopt;
+  options.ring_bytes = static_cast<std::size_t>(ring_bytes);
+  if (options.directory.empty() || options.directory.find('\0') != std::string::npos) {
+    reader.fail("directory must be a path");
+  }
+  if (!is_journal_name(options.name)) reader.fail("name must match [a-z0-9_-]{1,32}");
+  if (static_cast<double>(options.ring_bytes) != ring_bytes || !std::has_single_bit(options.ring_bytes)) {
+    reader.fail("ringBytes must be a power of two");
+  }
+  if (options.writer.size() > 255) reader.fail("writer must have at most 255 bytes");
+  if (!reader.ok()) return std::nullopt;
+  return options;
+}
+
+Napi::Value open_journal(const Napi::CallbackInfo& info, const Napi::FunctionReference& constructor) {
+  const Napi::Env env = info.Env();
+  const auto options = read_options(env, info[0]);
+  if (!options) return env.Undefined();
+  auto opened = Recorder::open(*options);
+  if (!opened) return throw_js_error(env, opened.error());
+  auto recorder = std::shared_ptr<Recorder>(opened.take());
+  return constructor.New({Napi::External<std::shared_ptr<Recorder>>::New(env, &recorder)});
+}
+
+Napi::Value bench_fill(const Napi::CallbackInfo& info, const Napi::FunctionReference& constructor) {
+  const Napi::Env env = info.Env();
+  const bool is_journal = info[0].IsObject() && info[0].As<Napi::Object>().InstanceOf(constructor.Value());
+  if (!is_journal) return throw_type_error(env, "benchFill: journal must come from openJournal");
+  const double records = info[1].IsNumber() ? info[1].As<Napi::Number>().DoubleValue() : -1;
+  if (!(records >= 0 && records <= 1e12)) return throw_type_error(env, "benchFill: records must be a count");
+  Recorder& recorder = *JournalHandle::Unwrap(info[0].As<Napi::Object>())->recorder();
+  if (!fill_ring(*recorder.ring(), static_cast<std::uint64_t>(records), realtime_ns())) {
+    return throw_js_error(env, recorder.error().value_or(Error{"TF_USAGE", "the journal is closed", "", 0}));
+  }
+  return env.Undefined();
+}
+
+}  // namespace
+
+Napi::Function JournalHandle::define(Napi::Env env) {
+  return DefineClass(env, "NativeJournal",
+                     {InstanceMethod<&JournalHandle::wake>("wake"),
+                      InstanceMethod<&JournalHandle::wait_for_space>("waitForSpace"),
+                      InstanceMethod<&JournalHandle::flush>("flush"), InstanceMethod<&JournalHandle::close>("close"),
+                      InstanceMethod<&JournalHandle::watermarks>("watermarks"),
+                      InstanceMethod<&JournalHandle::error>("error")});
+}
+
+JournalHandle::JournalHandle(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsExternal()) {
+    throw_type_error(env, "NativeJournal: use openJournal");
+    return;
+  }
+  recorder_ = *info[0].As<Napi::External<std::shared_ptr<Recorder>>>().Data();
+  const std::shared_ptr<SpscRing>& ring = recorder_->ring();
+  Napi::Object self = info.This().As<Napi::Object>();
+  const auto property = [&](const char* name, Napi::Value value) {
+    self.DefineProperty(Napi::PropertyDescriptor::Value(name, value, napi_enumerable));
+  };
+  property("ringControl", share(env, ring, ring->control(), SpscRing::kControlBytes));
+  property("ringCells", share(env, ring, ring->cells(), 2 * ring->bytes()));
+  property("recovery", to_js(env, recorder_->recovery()));
+}
+
+Napi::Value JournalHandle::wake(const Napi::CallbackInfo& info) {
+  recorder_->ring()->wake_consumer();
+  return info.Env().Undefined();
+}
+
+Napi::Value JournalHandle::wait_for_space(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const double cells = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1;
+  const double timeout_ms = info[1].IsNumber() ? info[1].As<Napi::Number>().DoubleValue() : -1;
+  if (!(cells >= 0 && cells <= recorder_->ring()->capacity())) {
+    return throw_type_error(env, "waitForSpace: cells must be a count of at most the ring's capacity");
+  }
+  if (!(timeout_ms >= 0 && timeout_ms <= kFlushMsMax)) {
+    return throw_type_error(env, "waitForSpace: timeoutMs must be a number from 0 to 3600000");
+  }
+  const bool free = recorder_->ring()->wait_for_space(static_cast<std::uint32_t>(cells),
+                                                      static_cast<std::int64_t>(timeout_ms * 1e6));
+  return Napi::Boolean::New(env, free);
+}
+
+Napi::Value JournalHandle::flush(const Napi::CallbackInfo& info) {
+  return wait_for_writer(info.Env(), recorder_, &Recorder::flush);
+}
+
+Napi::Value JournalHandle::close(const Napi::CallbackInfo& info) {
+  return wait_for_writer(info.Env(), recorder_, &Recorder::close);
+}
+
+Napi::Value JournalHandle::watermarks(const Napi::CallbackInfo& info) {
+  return to_js(info.Env(), recorder_->watermarks());
+}
+
+Napi::Value JournalHandle::error(const Napi::CallbackInfo& info) {
+  const std::optional<Error> error = recorder_->error();
+  if (!error) return info.Env().Null();
+  return to_js_error(info.Env(), *error).Value();
+}
+
+void register_journal(Napi::Env env, Napi::Object exports) {
+  auto constructor = std::make_shared<Napi::FunctionReference>(Napi::Persistent(JournalHandle::define(env)));
+  exports.Set("openJournal", Napi::Function::New(env, [constructor](const Napi::CallbackInfo& info) {
+                return open_journal(info, *constructor);
+              }));
+  exports.Set("benchFill", Napi::Function::New(env, [constructor](const Napi::CallbackInfo& info) {
+                return bench_fill(info, *constructor);
+              }));
+}
+
+}  // namespace tickforge

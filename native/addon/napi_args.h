@@ -1,0 +1,97 @@
+// Arguments in, errors out. A bad argument is a TypeError that names the option; a failed operation is an Error with the
+// properties code, path and errno.
+#pragma once
+
+#include <napi.h>
+
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+
+namespace tickforge {
+
+inline Napi::Error to_js_error(Napi::Env env, const Error& error) {
+  Napi::Error thrown = Napi::Error::New(env, error.message);
+  thrown.Set("code", Napi::String::New(env, error.code));
+  thrown.Set("path", Napi::String::New(env, error.path));
+  thrown.Set("errno", Napi::Number::New(env, error.number));
+  return thrown;
+}
+
+/// Throws; the caller returns at once.
+inline Napi::Value throw_js_error(Napi::Env env, const Error& error) {
+  to_js_error(env, error).ThrowAsJavaScriptException();
+  return env.Undefined();
+}
+
+inline Napi::Value throw_type_error(Napi::Env env, const std::string& message) {
+  Napi::TypeError::New(env, message).ThrowAsJavaScriptException();
+  return env.Undefined();
+}
+
+/// Reads the properties of an options object. The first that is wrong throws a TypeError; the rest then read as defaults.
+class OptionReader {
+ public:
+  OptionReader(Napi::Env env, const Napi::Value& value, const char* what) : env_(env), what_(what) {
+    if (value.IsObject()) {
+      object_ = value.As<Napi::Object>();
+    } else {
+      fail("must be an object");
+    }
+  }
+
+  /// False once a TypeError was thrown.
+  bool ok() const { return !failed_; }
+
+  std::string string(const char* name) {
+    const Napi::Value value = get(name);
+    if (failed_) return {};
+    if (value.IsString()) return value.As<Napi::String>().Utf8Value();
+    fail(std::string(name) + " must be a string");
+    return {};
+  }
+
+  bool boolean(const char* name) {
+    const Napi::Value value = get(name);
+    if (failed_) return false;
+    if (value.IsBoolean()) return value.As<Napi::Boolean>().Value();
+    fail(std::string(name) + " must be a boolean");
+    return false;
+  }
+
+  double number(const char* name, double min, double max) {
+    const Napi::Value value = get(name);
+    if (failed_) return min;
+    const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
+    if (number >= min && number <= max) return number;
+    fail(std::string(name) + " must be a number from " + text(min) + " to " + text(max));
+    return min;
+  }
+
+  /// Throws a TypeError, unless one was thrown already.
+  void fail(const std::string& message) {
+    if (!failed_) throw_type_error(env_, std::string(what_) + " " + message);
+    failed_ = true;
+  }
+
+ private:
+  Napi::Value get(const char* name) {
+    if (failed_) return {};
+    const Napi::Value value = object_.Get(name);
+    // A getter of the caller's may have thrown.
+    failed_ = env_.IsExceptionPending();
+    return value;
+  }
+
+  static std::string text(double number) { return std::to_string(static_cast<std::int64_t>(number)); }
+
+  Napi::Env env_;
+  const char* what_;
+  Napi::Object object_;
+  bool failed_ = false;
+};
+
+}  // namespace tickforge

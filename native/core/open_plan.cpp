@@ -1,0 +1,75 @@
+#include "core/open_plan.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "journal/segment_index.h"
+#include "journal/segment_name.h"
+
+namespace tickforge {
+namespace {
+
+/// Everything from `ts_last_good` to `ts_recv` may be missing, for all instruments.
+Gap make_gap(GapCause cause, std::int64_t ts_last_good, std::int64_t ts_recv) {
+  Gap gap{};
+  gap.head.cells = 1;
+  gap.head.type = static_cast<std::uint8_t>(RecordType::kGap);
+  gap.head.flags = kFlagLast;
+  gap.head.ts_recv = ts_recv;
+  gap.head.ts_event = kNoneI64;
+  gap.expected_id = kNoneU64;
+  gap.received_id = kNoneU64;
+  gap.ts_last_good = ts_last_good;
+  gap.cause = static_cast<std::uint8_t>(cause);
+  return gap;
+}
+
+Result<void> remove_segment(const std::string& path) {
+  ::unlink(index_path_of(path).c_str());
+  if (::unlink(path.c_str()) != 0) return system_error("TF_IO", "removing the empty segment", path, errno);
+  return {};
+}
+
+}  // namespace
+
+Result<OpenPlan> plan_open(Storage& storage, const std::string& directory, const std::string& journal, std::int64_t now) {
+  std::vector<std::string> names;
+  const int listed = storage.list(directory, names);
+  if (listed < 0) return system_error("TF_IO", "listing", directory, -listed);
+  std::vector<SegmentName> segments = segments_of(names, journal);
+
+  OpenPlan plan;
+  bool clean = true;
+  while (!segments.empty()) {
+    const std::string path = directory + "/" + segments.back().file_name();
+    auto recovered = recover_segment(path);
+    if (!recovered) return recovered.error();
+    plan.tail.bytes_read += recovered.value().bytes_read;
+    plan.tail.torn_tail_bytes += recovered.value().torn_tail_bytes;
+    if (recovered.value().next_block > 0) {
+      recovered.value().bytes_read = plan.tail.bytes_read;
+      recovered.value().torn_tail_bytes = plan.tail.torn_tail_bytes;
+      plan.tail = recovered.take();
+      plan.path = path;
+      clean = clean && plan.tail.clean;
+      break;
+    }
+    // Its recorder ended before the first block was whole: nothing in it, but something was going to be.
+    clean = false;
+    auto removed = remove_segment(path);
+    if (!removed) return removed.error();
+    segments.pop_back();
+  }
+  plan.tail.clean = clean;
+  const bool goes_on = !plan.path.empty() && plan.tail.day >= day_of(now);
+  const std::int64_t last = plan.tail.running_max_ts_recv;
+  if (goes_on || !clean) {
+    plan.gap = make_gap(clean ? GapCause::kStop : GapCause::kUncleanStop, last, std::max(now, last));
+  }
+  if (!goes_on) plan.path.clear();
+  return plan;
+}
+
+}  // namespace tickforge

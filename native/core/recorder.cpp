@@ -1,0 +1,217 @@
+#include "core/recorder.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "core/open_plan.h"
+#include "journal/posix_storage.h"
+
+namespace tickforge {
+namespace {
+
+/// While I/O is under way the thread looks at the ring this often; it cannot sleep on both.
+constexpr std::int64_t kLookNs = 1'000'000;
+/// A producer that forgets to wake the thread is noticed after this time at the latest.
+constexpr std::int64_t kParkNs = 1'000'000'000;
+
+RecoveryReport report_of(const OpenPlan& plan) {
+  RecoveryReport report;
+  report.clean = plan.tail.clean;
+  report.torn_tail_bytes = plan.tail.torn_tail_bytes;
+  report.index_rebuilt = plan.tail.index_rebuilt;
+  report.bytes_read = plan.tail.bytes_read;
+  if (plan.path.empty()) return report;
+  report.segment = plan.path;
+  report.blocks = plan.tail.next_block;
+  report.records = plan.tail.record_count;
+  report.corrupt_blocks = plan.tail.corrupt_blocks;
+  report.last_instrument = plan.tail.last_instrument;
+  report.last_ts_recv = plan.tail.running_max_ts_recv;
+  return report;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Recorder>> Recorder::open(const JournalOptions& options, StorageFactory make) {
+  auto prepared = prepare_directory(options.directory);
+  if (!prepared) return prepared.error();
+  auto lock = DirectoryLock::acquire(options.directory);
+  if (!lock) return lock.error();
+  auto ring = SpscRing::create(options.ring_bytes);
+  if (!ring) return ring.error();
+
+  const std::int64_t now = realtime_ns();
+  OpenPlan plan;
+  if (!options.new_part) {
+    PosixStorage storage;
+    auto planned = plan_open(storage, options.directory, options.name, now);
+    if (!planned) return planned.error();
+    plan = planned.take();
+  }
+  auto page = ControlPageWriter::open(control_page_path(options.directory, options.name), now);
+  if (!page) return page.error();
+
+  auto recorder = std::unique_ptr<Recorder>(new Recorder(options, ring.take(), lock.take(), page.take()));
+  recorder->recovery_ = report_of(plan);
+  Recorder& self = *recorder;
+  self.thread_ = std::thread([&self, make = std::move(make), plan = std::move(plan)]() mutable {
+    self.run(make, plan);
+  });
+  ::pthread_setname_np(self.thread_.native_handle(), "tf-writer");
+  return recorder;
+}
+
+Recorder::Recorder(const JournalOptions& options, std::shared_ptr<SpscRing> ring, DirectoryLock lock,
+                   ControlPageWriter page)
+    : name_(options.name),
+      writer_options_{options.directory, options.name, options.writer, options.flush_interval_ns, options.sync_each_batch},
+      ring_(std::move(ring)),
+      lock_(std::move(lock)),
+      page_(std::move(page)) {}
+
+Recorder::~Recorder() { (void)close(); }
+
+Watermarks Recorder::watermarks() const {
+  Watermarks marks;
+  // In this order and with acquire, so that a mark is never larger than the one before it in the chain.
+  marks.durable = durable_.load(std::memory_order_acquire);
+  marks.written = written_.load(std::memory_order_acquire);
+  marks.appended = appended_.load(std::memory_order_acquire);
+  return marks;
+}
+
+std::optional<Error> Recorder::error() const {
+  const std::lock_guard lock(mutex_);
+  return error_;
+}
+
+Result<Watermarks> Recorder::outcome() const {
+  if (error_) return *error_;
+  return watermarks();
+}
+
+Result<Watermarks> Recorder::flush() {
+  if (close_asked_.load()) {
+    return Error{"TF_USAGE", "journal '" + name_ + "' in '" + writer_options_.directory + "' is closed", "", 0};
+  }
+  const std::uint64_t ticket = flushes_asked_.fetch_add(1, std::memory_order_seq_cst) + 1;
+  ring_->wake_consumer();
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return flushes_done_ >= ticket || ended_; });
+  return outcome();
+}
+
+Result<Watermarks> Recorder::close() {
+  const std::lock_guard closing(close_mutex_);
+  if (thread_.joinable()) {
+    close_asked_.store(true, std::memory_order_seq_cst);
+    ring_->wake_consumer();
+    thread_.join();
+    lock_.reset();
+  }
+  const std::lock_guard lock(mutex_);
+  return outcome();
+}
+
+bool Recorder::asked() const {
+  return close_asked_.load(std::memory_order_seq_cst) || flushes_asked_.load(std::memory_order_seq_cst) != flushes_served_;
+}
+
+void Recorder::run(const StorageFactory& make, const OpenPlan& plan) {
+  const std::unique_ptr<Storage> storage = make();
+  SegmentWriter writer(*storage, *ring_, writer_options_);
+  Result<void> result;
+  if (!plan.path.empty()) {
+    result = writer.resume(plan.path, plan.tail, *plan.gap);
+  } else if (plan.gap) {
+    writer.begin_with_gap(*plan.gap);
+  }
+  if (result) result = record(writer);
+  if (result) result = writer.finish();
+  publish(writer, result ? RecorderState::kStopped : RecorderState::kFailed);
+  if (!result) writer.abandon();
+  ring_->stop(result ? RingState::kClosed : RingState::kFailed);
+  const std::lock_guard lock(mutex_);
+  if (!result) error_ = result.error();
+  ended_ = true;
+  changed_.notify_all();
+}
+
+void Recorder::take_request() {
+  if (request_.stage != Stage::kNone || !asked()) return;
+  // The requests are read before the position: what their callers published lies before it.
+  request_.close = close_asked_.load(std::memory_order_seq_cst);
+  request_.flushes = flushes_asked_.load(std::memory_order_seq_cst);
+  request_.until = ring_->published();
+  request_.stage = Stage::kTaking;
+}
+
+bool Recorder::advance_request(SegmentWriter& writer) {
+  if (request_.stage == Stage::kTaking) {
+    // Positions wrap; the ring is far smaller than half of their range.
+    if (static_cast<std::int32_t>(writer.taken() - request_.until) < 0) return false;
+    request_.stage = Stage::kSyncing;
+    request_.blocks = writer.request_sync();
+    return true;
+  }
+  if (request_.stage == Stage::kSyncing && writer.durable_blocks() >= request_.blocks) {
+    publish(writer, RecorderState::kRecording);
+    request_.stage = Stage::kNone;
+    flushes_served_ = request_.flushes;
+    const std::lock_guard lock(mutex_);
+    flushes_done_ = request_.flushes;
+    changed_.notify_all();
+    return true;
+  }
+  return false;
+}
+
+Result<void> Recorder::record(SegmentWriter& writer) {
+  publish(writer, RecorderState::kRecording);
+  for (;;) {
+    const std::int64_t now = monotonic_ns();
+    take_request();
+    auto moved = writer.turn(now);
+    if (!moved) return moved.error();
+    const bool advanced = advance_request(writer);
+    if (request_.close && request_.stage == Stage::kNone) return {};
+    if (moved.value()) publish(writer, RecorderState::kRecording);
+    if (!moved.value() && !advanced) park(writer, now);
+  }
+}
+
+void Recorder::park(SegmentWriter& writer, std::int64_t now) {
+  const std::int64_t due = writer.deadline().value_or(now + kParkNs);
+  const std::int64_t left = std::clamp<std::int64_t>(due - now, 0, kParkNs);
+  if (writer.io_under_way()) {
+    writer.wait(left > 0 ? std::min(left, kLookNs) : kLookNs);
+  } else {
+    ring_->wait_for_data(writer.taken(), left, [this] { return request_.stage == Stage::kNone && asked(); });
+  }
+}
+
+void Recorder::publish(const SegmentWriter& writer, RecorderState state) {
+  const Watermarks& marks = writer.watermarks();
+  appended_.store(marks.appended, std::memory_order_release);
+  written_.store(marks.written, std::memory_order_release);
+  durable_.store(marks.durable, std::memory_order_release);
+  status_.state = state;
+  status_.appended = marks.appended;
+  status_.written = marks.written;
+  status_.durable = marks.durable;
+  if (const SegmentFile* segment = writer.segment()) {
+    status_.day = segment->day();
+    status_.part = segment->part();
+    status_.segment_id = segment->segment_id();
+    status_.file_offset = segment->end_offset();
+    status_.record_count = segment->records_written();
+    status_.last_ts_recv = segment->running_max_ts_recv();
+    status_.blocks = segment->blocks_written();
+  }
+  page_.publish(status_);
+}
+
+}  // namespace tickforge

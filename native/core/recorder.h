@@ -1,0 +1,130 @@
+// A journal that is being recorded: the lock, the ring, the writer thread and what others may ask of it.
+//
+// Threads: one producer fills the ring; the writer thread owns the SegmentWriter, the storage and the control page; any
+// thread may call the methods here. mutex_ guards what they exchange; nothing is held across I/O.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/error.h"
+#include "core/open_plan.h"
+#include "journal/control_page.h"
+#include "journal/directory_lock.h"
+#include "journal/segment_writer.h"
+#include "journal/storage.h"
+#include "ring/spsc_ring.h"
+
+namespace tickforge {
+
+struct JournalOptions {
+  std::string directory;
+  std::string name;
+  std::size_t ring_bytes = std::size_t{16} << 20;
+  std::int64_t flush_interval_ns = 20'000'000;
+  bool sync_each_batch = true;
+  /// Never append to a segment that exists; start the next part.
+  bool new_part = false;
+  std::string writer;
+};
+
+/// What opening found. Of a new segment all counts are 0, even when an earlier day's segment had to be mended.
+struct RecoveryReport {
+  std::string segment;
+  bool clean = true;
+  std::uint64_t blocks = 0;
+  std::uint64_t records = 0;
+  std::uint64_t torn_tail_bytes = 0;
+  std::uint64_t corrupt_blocks = 0;
+  bool index_rebuilt = false;
+  std::uint64_t bytes_read = 0;
+  std::uint32_t last_instrument = 0;
+  std::int64_t last_ts_recv = kNoneI64;
+};
+
+/// Makes the storage; called on the writer thread.
+using StorageFactory = std::function<std::unique_ptr<Storage>()>;
+
+class Recorder {
+ public:
+  /// Locks the directory, recovers the newest segment and starts the writer. Errors: TF_LOCKED, TF_NO_DIRECTORY,
+  /// TF_FOREIGN_DIRECTORY, TF_NEWER_FORMAT, TF_DISK_FULL, TF_IO.
+  static Result<std::unique_ptr<Recorder>> open(const JournalOptions& options, StorageFactory make = make_storage);
+  Recorder(const Recorder&) = delete;
+  Recorder& operator=(const Recorder&) = delete;
+  /// As close(), without anyone to tell.
+  ~Recorder();
+
+  const std::shared_ptr<SpscRing>& ring() const { return ring_; }
+  const RecoveryReport& recovery() const { return recovery_; }
+  Watermarks watermarks() const;
+  /// What stopped the writer.
+  std::optional<Error> error() const;
+
+  /// Waits until all that was published before the call is durable. Errors: the writer's, TF_USAGE after close().
+  Result<Watermarks> flush();
+  /// Writes and syncs all that was published before the call, closes the segment and ends the thread. Calling it again
+  /// returns the same. Errors: the writer's; files and lock are released either way.
+  Result<Watermarks> close();
+
+ private:
+  Recorder(const JournalOptions& options, std::shared_ptr<SpscRing> ring, DirectoryLock lock, ControlPageWriter page);
+
+  void run(const StorageFactory& make, const OpenPlan& plan);
+  Result<void> record(SegmentWriter& writer);
+  void take_request();
+  bool advance_request(SegmentWriter& writer);
+  void park(SegmentWriter& writer, std::int64_t now);
+  void publish(const SegmentWriter& writer, RecorderState state);
+  bool asked() const;
+  /// Result of a wait that ended; the mutex is held.
+  Result<Watermarks> outcome() const;
+
+  const std::string name_;
+  const WriterOptions writer_options_;
+  std::shared_ptr<SpscRing> ring_;
+  std::optional<DirectoryLock> lock_;
+  ControlPageWriter page_;
+  RecoveryReport recovery_;
+  RecorderStatus status_;  // writer thread's: what the control page says
+
+  // Requests to the writer thread. Stored before SpscRing::wake_consumer(), looked at by park() after it has announced
+  // its sleep: with sequential consistency a request is seen or the thread is woken.
+  std::atomic<std::uint64_t> flushes_asked_{0};
+  std::atomic<bool> close_asked_{false};
+
+  // What the writer thread works on: first all that was published at the start is taken over, then it is made durable.
+  enum class Stage { kNone, kTaking, kSyncing };
+  struct Request {
+    Stage stage = Stage::kNone;
+    bool close = false;
+    std::uint64_t flushes = 0;   // flushes_asked_ at the start
+    std::uint32_t until = 0;     // position of the ring
+    std::uint64_t blocks = 0;    // of the writer
+  };
+  Request request_;
+  std::uint64_t flushes_served_ = 0;
+
+  // Written by the writer thread with release order, so that `written` never seems ahead of `appended`.
+  std::atomic<std::uint64_t> appended_{0};
+  std::atomic<std::uint64_t> written_{0};
+  std::atomic<std::uint64_t> durable_{0};
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t flushes_done_ = 0;
+  bool ended_ = false;
+  std::optional<Error> error_;
+
+  std::mutex close_mutex_;
+  std::thread thread_;
+};
+
+}  // namespace tickforge

@@ -1,0 +1,108 @@
+// A block that is being filled: which records it takes, and what its header will say about them. No I/O.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "format/segment.h"
+
+namespace tickforge {
+
+/// Cells that fit a block with its header.
+inline constexpr std::uint32_t kBlockCellsMax = static_cast<std::uint32_t>(kBlockBytesTarget / kCellBytes) - 1;
+
+enum class TakeEnd {
+  kAllTaken,  // nothing is left
+  kFull,      // the next record needs another block
+  kNextDay,   // the next record belongs to a later day
+  kInvalid,   // the next record is none
+};
+
+/// A record that a producer may publish: whole, with a type, and not the segment record, which is ours to write.
+inline bool is_record(const RecordHead& head, std::uint32_t available) {
+  return head.cells != 0 && head.cells <= available && static_cast<RecordType>(head.type) > RecordType::kSegment;
+}
+
+/// First the records that the writer adds by itself (`own`, copied), then those of the ring, which stay where they are.
+class BlockDraft {
+ public:
+  struct Taken {
+    std::uint32_t cells = 0;
+    std::uint32_t records = 0;
+    TakeEnd end = TakeEnd::kAllTaken;
+  };
+
+  bool empty() const { return records_ == 0; }
+  const std::vector<std::uint8_t>& own() const { return own_; }
+  std::uint32_t ring_position() const { return ring_position_; }
+  std::uint32_t ring_cells() const { return ring_cells_; }
+  std::uint32_t ring_records() const { return ring_records_; }
+  std::uint32_t records() const { return records_; }
+  std::uint16_t flags() const { return flags_; }
+  std::int64_t min_ts_recv() const { return min_ts_recv_; }
+  std::int64_t max_ts_recv() const { return max_ts_recv_; }
+
+  /// Takes whole records of `cells` (`available` of them, at ring position `position`) while they fit and are before
+  /// `day_end`. Calls `definition(const std::uint8_t*)` for instrument and connection records.
+  template <typename Definition>
+  Taken take_from_ring(const std::uint8_t* cells, std::uint32_t available, std::uint32_t position, std::int64_t day_end,
+                       Definition definition);
+
+  /// Takes whole records of `records` from byte `at` on while they fit; returns the byte behind the last one.
+  std::size_t take_own(const std::vector<std::uint8_t>& records, std::size_t at);
+
+  /// An empty draft again; its memory stays.
+  void clear();
+
+ private:
+  std::uint32_t room() const {
+    return kBlockCellsMax - ring_cells_ - static_cast<std::uint32_t>(own_.size() / kCellBytes);
+  }
+  void count(const RecordHead& head);
+
+  std::vector<std::uint8_t> own_;
+  std::uint32_t ring_position_ = 0;
+  std::uint32_t ring_cells_ = 0;
+  std::uint32_t ring_records_ = 0;
+  std::uint32_t records_ = 0;
+  std::uint16_t flags_ = 0;
+  std::int64_t min_ts_recv_ = 0;
+  std::int64_t max_ts_recv_ = 0;
+};
+
+inline void BlockDraft::count(const RecordHead& head) {
+  if (records_ == 0 || head.ts_recv < min_ts_recv_) min_ts_recv_ = head.ts_recv;
+  if (records_ == 0 || head.ts_recv > max_ts_recv_) max_ts_recv_ = head.ts_recv;
+  records_ += 1;
+  const auto type = static_cast<RecordType>(head.type);
+  if (type <= RecordType::kConnection) flags_ |= kBlockHasDefinitions;
+  if (type == RecordType::kGap || type == RecordType::kDrop) flags_ |= kBlockHasGaps;
+}
+
+template <typename Definition>
+BlockDraft::Taken BlockDraft::take_from_ring(const std::uint8_t* cells, std::uint32_t available, std::uint32_t position,
+                                             std::int64_t day_end, Definition definition) {
+  if (ring_cells_ == 0) ring_position_ = position;
+  Taken taken;
+  std::uint32_t left = room();
+  while (taken.cells < available) {
+    const std::uint8_t* record = cells + std::size_t{taken.cells} * kCellBytes;
+    const auto& head = *reinterpret_cast<const RecordHead*>(record);
+    const bool valid = is_record(head, available - taken.cells);
+    if (!valid || head.ts_recv >= day_end || head.cells > left) {
+      taken.end = !valid ? TakeEnd::kInvalid : head.ts_recv >= day_end ? TakeEnd::kNextDay : TakeEnd::kFull;
+      break;
+    }
+    if (static_cast<RecordType>(head.type) <= RecordType::kConnection) definition(record);
+    count(head);
+    taken.records += 1;
+    taken.cells += head.cells;
+    left -= head.cells;
+  }
+  ring_cells_ += taken.cells;
+  ring_records_ += taken.records;
+  return taken;
+}
+
+}  // namespace tickforge

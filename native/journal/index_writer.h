@@ -1,0 +1,38 @@
+// Appends entries to the index file of the segment that is being written.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "format/segment.h"
+#include "journal/storage.h"
+
+namespace tickforge {
+
+/// An index can be derived from the blocks at any time, so a failure here stops nothing: entries are no longer written
+/// (later ones would stand in the wrong place) and failure() tells. The next recovery writes the file anew.
+class IndexWriter {
+ public:
+  explicit IndexWriter(Storage& storage) : storage_(storage) {}
+
+  /// Starts the file of a new segment.
+  void create(const std::string& path, std::uint64_t segment_id);
+  /// Goes on behind the first `entries` entries of an existing file.
+  void reopen(const std::string& path, std::uint64_t entries);
+  void append(const std::vector<IndexEntry>& entries);
+  void close();
+  /// -errno of the first failure, 0 without one.
+  int failure() const { return failure_; }
+
+ private:
+  void opened(int file);
+  void write(const void* bytes, std::size_t length);
+
+  Storage& storage_;
+  int file_ = -1;
+  std::uint64_t end_ = 0;
+  int failure_ = 0;
+};
+
+}  // namespace tickforge

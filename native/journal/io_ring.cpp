@@ -1,0 +1,105 @@
+// The only file with io_uring calls.
+//
+// A buffered write is copied by a kernel worker where the file system cannot do it without blocking (ext4), so the
+// writer thread checks and seals the next blocks meanwhile.
+#include <liburing.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/assert.h"
+#include "journal/posix_storage.h"
+
+namespace tickforge {
+namespace {
+
+constexpr unsigned kQueueDepth = 8;  // one write and one sync are under way at most
+constexpr std::uint64_t kWriteTag = 1;
+constexpr std::uint64_t kSyncTag = 2;
+
+/// Completions are handled by the thread that submits (no interrupts of it); kernels before 6.1 know no such flags.
+int init_queue(io_uring& queue) {
+  io_uring_params wanted{};
+  wanted.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG;
+  const int result = io_uring_queue_init_params(kQueueDepth, &queue, &wanted);
+  return result == -EINVAL ? io_uring_queue_init(kQueueDepth, &queue, 0) : result;
+}
+
+class IoRing final : public PosixStorage {
+ public:
+  explicit IoRing(const io_uring& queue) : queue_(queue) {}
+  IoRing(const IoRing&) = delete;
+  IoRing& operator=(const IoRing&) = delete;
+  ~IoRing() override { io_uring_queue_exit(&queue_); }
+
+  int submit_write(int file, const iovec* parts, std::size_t count, std::uint64_t offset) override {
+    io_uring_sqe* entry = io_uring_get_sqe(&queue_);
+    TF_ASSERT(entry != nullptr);
+    io_uring_prep_writev(entry, file, parts, static_cast<unsigned>(count), offset);
+    io_uring_sqe_set_data64(entry, kWriteTag);
+    return submit();
+  }
+
+  int submit_sync(int file) override {
+    io_uring_sqe* entry = io_uring_get_sqe(&queue_);
+    TF_ASSERT(entry != nullptr);
+    io_uring_prep_fsync(entry, file, IORING_FSYNC_DATASYNC);
+    io_uring_sqe_set_data64(entry, kSyncTag);
+    return submit();
+  }
+
+  Completions poll(std::int64_t wait_ns) override {
+    Completions ended;
+    // An entry that the kernel had no room for is still queued here.
+    if (io_uring_sq_ready(&queue_) != 0) submit();
+    io_uring_cqe* completion = nullptr;
+    int result = io_uring_peek_cqe(&queue_, &completion);
+    if (result == -EAGAIN && wait_ns > 0) {
+      __kernel_timespec timeout{wait_ns / 1'000'000'000, wait_ns % 1'000'000'000};
+      result = io_uring_wait_cqe_timeout(&queue_, &completion, &timeout);
+    }
+    while (result == 0 && completion != nullptr) {
+      take(*completion, ended);
+      io_uring_cqe_seen(&queue_, completion);
+      result = io_uring_peek_cqe(&queue_, &completion);
+    }
+    return ended;
+  }
+
+ private:
+  int submit() {
+    const int result = io_uring_submit(&queue_);
+    const bool later = result == -EAGAIN || result == -EBUSY || result == -EINTR;
+    return result >= 0 || later ? 0 : result;
+  }
+
+  static void take(const io_uring_cqe& completion, Completions& ended) {
+    if (completion.user_data == kWriteTag) {
+      ended.write_done = true;
+      ended.write_result = completion.res;
+    } else if (completion.user_data == kSyncTag) {
+      ended.sync_done = true;
+      ended.sync_result = completion.res;
+    }
+  }
+
+  io_uring queue_;
+};
+
+}  // namespace
+
+std::unique_ptr<Storage> make_storage() {
+  io_uring queue{};
+  if (init_queue(queue) < 0) return std::make_unique<PosixStorage>();
+  return std::make_unique<IoRing>(queue);
+}
+
+std::string storage_kind() {
+  io_uring queue{};
+  const int result = init_queue(queue);
+  if (result < 0) return std::string("pwritev (io_uring: ") + std::strerror(-result) + ")";
+  io_uring_queue_exit(&queue);
+  return "io_uring";
+}
+
+}  // namespace tickforge

@@ -1,0 +1,75 @@
+#include "journal/posix_storage.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "base/unique_fd.h"
+
+namespace tickforge {
+namespace {
+
+int or_errno(std::int64_t result) { return result < 0 ? -errno : static_cast<int>(result); }
+
+}  // namespace
+
+int PosixStorage::create(const std::string& path) {
+  return or_errno(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+}
+
+int PosixStorage::open(const std::string& path) { return or_errno(::open(path.c_str(), O_RDWR | O_CLOEXEC)); }
+
+int PosixStorage::close(int file) { return or_errno(::close(file)); }
+
+std::int64_t PosixStorage::size(int file) {
+  struct stat status{};
+  return ::fstat(file, &status) == 0 ? std::int64_t{status.st_size} : -errno;
+}
+
+int PosixStorage::list(const std::string& directory, std::vector<std::string>& names) {
+  DIR* handle = ::opendir(directory.c_str());
+  if (handle == nullptr) return -errno;
+  errno = 0;
+  while (const dirent* entry = ::readdir(handle)) names.emplace_back(entry->d_name);
+  const int result = -errno;
+  ::closedir(handle);
+  return result;
+}
+
+int PosixStorage::sync_directory(const std::string& directory) {
+  const UniqueFd handle(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!handle) return -errno;
+  return or_errno(::fsync(handle.get()));
+}
+
+int PosixStorage::submit_write(int file, const iovec* parts, std::size_t count, std::uint64_t offset) {
+  ended_.write_done = true;
+  ended_.write_result = or_errno(::pwritev(file, parts, static_cast<int>(count), static_cast<off_t>(offset)));
+  return 0;
+}
+
+int PosixStorage::submit_sync(int file) {
+  ended_.sync_done = true;
+  ended_.sync_result = or_errno(::fdatasync(file));
+  return 0;
+}
+
+Completions PosixStorage::poll(std::int64_t) { return std::exchange(ended_, Completions{}); }
+
+int PosixStorage::write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) {
+  return or_errno(::pwrite(file, bytes, length, static_cast<off_t>(offset)));
+}
+
+int PosixStorage::reserve(int file, std::uint64_t offset, std::uint64_t length) {
+  return or_errno(::fallocate(file, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(length)));
+}
+
+int PosixStorage::truncate(int file, std::uint64_t length) {
+  return or_errno(::ftruncate(file, static_cast<off_t>(length)));
+}
+
+}  // namespace tickforge

@@ -1,0 +1,71 @@
+#include "journal/preamble.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace tickforge {
+namespace {
+
+template <typename T>
+T read(const std::uint8_t* bytes) {
+  T value;
+  std::memcpy(&value, bytes, sizeof value);
+  return value;
+}
+
+/// Venue and symbol, told apart by the venue's length. Lengths that leave the record are cut: a key, not a reader.
+std::string key_of(const std::uint8_t* record) {
+  const auto instrument = read<Instrument>(record);
+  const std::size_t room = (instrument.head.cells - std::size_t{1}) * kCellBytes;
+  const std::size_t wanted = std::size_t{instrument.venue_length} + instrument.symbol_length;
+  std::string key(1, static_cast<char>(instrument.venue_length));
+  key.append(reinterpret_cast<const char*>(record) + kCellBytes, std::min(room, wanted));
+  return key;
+}
+
+}  // namespace
+
+void Preamble::note(const std::uint8_t* record) {
+  const auto head = read<RecordHead>(record);
+  const auto bytes = [&] { return Record(record, record + head.cells * kCellBytes); };
+  if (head.type == static_cast<std::uint8_t>(RecordType::kInstrument)) {
+    instruments_[key_of(record)] = bytes();
+  } else if (head.type == static_cast<std::uint8_t>(RecordType::kConnection)) {
+    const auto number = static_cast<std::uint16_t>(head.frame >> kFrameNumberBits);
+    if (read<Connection>(record).event == static_cast<std::uint8_t>(ConnectionEvent::kOpen)) {
+      connections_[number] = bytes();
+    } else {
+      connections_.erase(number);
+    }
+  }
+}
+
+void Preamble::note_recovered(const std::vector<std::uint8_t>& records) {
+  for (std::size_t at = 0; at + kCellBytes <= records.size();) {
+    const auto head = read<RecordHead>(records.data() + at);
+    const std::size_t length = head.cells * kCellBytes;
+    if (length == 0 || length > records.size() - at) return;
+    if (head.type == static_cast<std::uint8_t>(RecordType::kInstrument)) note(records.data() + at);
+    at += length;
+  }
+}
+
+void Preamble::append_copies(std::vector<std::uint8_t>& records, std::int64_t ts_recv) const {
+  const auto append = [&](const Record& record) {
+    auto head = read<RecordHead>(record.data());
+    head.flags |= kFlagCopy;
+    head.ts_recv = ts_recv;
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(&head);
+    records.insert(records.end(), bytes, bytes + sizeof head);
+    records.insert(records.end(), record.begin() + sizeof head, record.end());
+  };
+  std::vector<const Record*> by_number;
+  for (const auto& [key, record] : instruments_) by_number.push_back(&record);
+  std::sort(by_number.begin(), by_number.end(), [](const Record* a, const Record* b) {
+    return read<RecordHead>(a->data()).instrument < read<RecordHead>(b->data()).instrument;
+  });
+  for (const Record* record : by_number) append(*record);
+  for (const auto& [number, record] : connections_) append(record);
+}
+
+}  // namespace tickforge

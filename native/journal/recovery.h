@@ -1,0 +1,58 @@
+// What a writer does before it appends to a segment that exists: find the end, cut what is torn, mend the index.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "format/record.h"
+
+namespace tickforge {
+
+/// Where to go on in a segment, and what was found. A segment without one whole block is cut to length 0 and comes back
+/// with segment_id 0 and next_block 0: it is begun anew.
+struct RecoveredTail {
+  std::uint64_t segment_id = 0;
+  /// From the file's name.
+  std::int32_t day = 0;
+  std::uint32_t part = 0;
+  /// Where the next block goes, a multiple of kBlockAlign; the file ends here.
+  std::uint64_t end_offset = 0;
+  /// Number of the next block and, since entry i of an index is block i, of the next index entry.
+  std::uint64_t next_block = 0;
+  std::uint64_t next_record = 0;
+  /// Of the last index entry; kNoneI64 and 0 without blocks.
+  std::int64_t running_max_ts_recv = kNoneI64;
+  std::uint32_t back_steps = 0;
+  /// Largest number of an instrument definition; 0 when there is none.
+  std::uint32_t last_instrument = 0;
+  /// The last block closes the segment (kBlockLast). True without blocks.
+  bool clean = true;
+  /// Bytes after the last whole block, up to the last one that is not zero, that were cut off.
+  std::uint64_t torn_tail_bytes = 0;
+  /// Damaged blocks that stay in place because whole blocks follow. A bounded recovery sees only those near the end.
+  std::uint64_t corrupt_blocks = 0;
+  /// The index file was missing or wrong and was written anew from the blocks.
+  bool index_rebuilt = false;
+  std::uint64_t bytes_read = 0;
+  /// Records in whole blocks.
+  std::uint64_t record_count = 0;
+  /// Cells of the instrument and connection records, in order.
+  std::vector<std::uint8_t> definitions;
+};
+
+/// Makes a segment ready to be appended to. Syncs it first, so that nothing is trusted that a power cut could still take
+/// away. Reads the index and from its last entry on; the whole segment only when the index does not hold. The caller
+/// must hold the lock of the directory. Errors: TF_IO, TF_NEWER_FORMAT, TF_FOREIGN_DIRECTORY (the file is left alone).
+Result<RecoveredTail> recover_segment(const std::string& segment_path);
+
+struct RepairReport {
+  std::uint64_t torn_tail_bytes = 0;
+  bool index_rebuilt = false;
+};
+
+/// As recover_segment, but reads every block and trusts no index. The directory must not be recorded into.
+Result<RepairReport> repair_segment(const std::string& segment_path);
+
+}  // namespace tickforge

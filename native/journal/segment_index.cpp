@@ -1,0 +1,226 @@
+#include "journal/segment_index.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/assert.h"
+#include "base/crc32c.h"
+#include "base/unique_fd.h"
+#include "journal/file_window.h"
+
+namespace tickforge {
+namespace {
+
+constexpr std::size_t kCrcBytes = 60;  // of a header and of an entry
+
+std::int64_t running_max_of(const IndexEntry* previous) {
+  return previous == nullptr ? kNoneI64 : previous->running_max_ts_recv;
+}
+
+/// Numbers and times that an entry takes over from the one before it.
+IndexEntry continue_from(const IndexEntry* previous) {
+  IndexEntry entry{};
+  entry.running_max_ts_recv = running_max_of(previous);
+  if (previous != nullptr) {
+    entry.offset = end_of(*previous);
+    entry.first_record = previous->first_record + previous->record_count;
+    entry.back_steps = previous->back_steps;
+    entry.block_number = previous->block_number + 1;
+  }
+  return entry;
+}
+
+void count_times(IndexEntry& entry) {
+  if (entry.record_count == 0) return;
+  if (entry.min_ts_recv < entry.running_max_ts_recv) entry.back_steps += 1;
+  entry.running_max_ts_recv = std::max(entry.running_max_ts_recv, entry.max_ts_recv);
+}
+
+std::uint32_t crc_of(const IndexEntry& entry) { return crc32c(&entry, kCrcBytes); }
+
+Result<void> write_fully(int fd, const std::string& path, const void* bytes, std::size_t length, std::uint64_t offset) {
+  std::size_t done = 0;
+  while (done < length) {
+    const ssize_t count = ::pwrite(fd, static_cast<const std::uint8_t*>(bytes) + done, length - done,
+                                   static_cast<off_t>(offset + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return system_error(errno == ENOSPC ? "TF_DISK_FULL" : "TF_IO", "writing", path, errno);
+    done += static_cast<std::size_t>(count);
+  }
+  return {};
+}
+
+Result<void> sync_directory_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
+  const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0) return system_error("TF_IO", "syncing directory", directory, errno);
+  return {};
+}
+
+}  // namespace
+
+IndexEntry make_entry(const IndexEntry* previous, const BlockHeader& header, std::uint64_t offset) {
+  IndexEntry entry = continue_from(previous);
+  entry.offset = offset;
+  entry.length = static_cast<std::uint32_t>(sizeof(BlockHeader)) + header.payload_length;
+  entry.record_count = header.record_count;
+  entry.first_record = header.first_record;
+  entry.min_ts_recv = header.min_ts_recv;
+  entry.max_ts_recv = header.max_ts_recv;
+  entry.flags = header.flags;
+  entry.block_number = static_cast<std::uint32_t>(header.block_number);
+  count_times(entry);
+  entry.entry_crc = crc_of(entry);
+  return entry;
+}
+
+IndexEntry make_missing_entry(const IndexEntry* previous) {
+  IndexEntry entry = continue_from(previous);
+  entry.min_ts_recv = entry.running_max_ts_recv;
+  entry.max_ts_recv = entry.running_max_ts_recv;
+  entry.entry_crc = crc_of(entry);
+  return entry;
+}
+
+IndexHeader make_index_header(std::uint64_t segment_id) {
+  IndexHeader header{};
+  header.magic = kIndexMagic;
+  header.version = kFormatVersion;
+  header.entry_bytes = sizeof(IndexEntry);
+  header.segment_id = segment_id;
+  header.header_crc = crc32c(&header, kCrcBytes);
+  return header;
+}
+
+bool entry_holds(const IndexEntry* previous, const IndexEntry& entry) {
+  if (entry.entry_crc != crc_of(entry)) return false;
+  if (is_missing(entry)) {
+    const IndexEntry expected = make_missing_entry(previous);
+    return std::memcmp(&entry, &expected, sizeof entry) == 0;
+  }
+  if (entry.length < sizeof(BlockHeader) || entry.length > kBlockBytesMax || entry.length % kCellBytes != 0) return false;
+  IndexEntry expected = continue_from(previous);
+  const bool after_missing = previous != nullptr && is_missing(*previous);
+  // Where a block was lost, its bytes and record numbers are skipped; otherwise they go on without a hole.
+  const bool placed = after_missing ? entry.offset >= expected.offset && entry.offset % kBlockAlign == 0 &&
+                                          entry.first_record >= expected.first_record
+                                    : entry.offset == expected.offset && entry.first_record == expected.first_record;
+  expected.record_count = entry.record_count;
+  expected.min_ts_recv = entry.min_ts_recv;
+  expected.max_ts_recv = entry.max_ts_recv;
+  count_times(expected);
+  return placed && entry.block_number == expected.block_number &&
+         entry.running_max_ts_recv == expected.running_max_ts_recv && entry.back_steps == expected.back_steps;
+}
+
+std::string index_path_of(std::string_view segment_path) {
+  constexpr std::string_view kSuffix = ".tfs";
+  if (segment_path.ends_with(kSuffix)) segment_path.remove_suffix(kSuffix.size());
+  return std::string(segment_path) + ".tfi";
+}
+
+Result<IndexFile> read_index(const std::string& segment_path) {
+  const std::string path = index_path_of(segment_path);
+  IndexFile index;
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd && errno == ENOENT) return index;
+  if (!fd) return system_error("TF_IO", "opening", path, errno);
+  index.exists = true;
+  auto bytes = size_of_file(fd.get(), path);
+  if (!bytes) return bytes.error();
+  index.file_bytes = bytes.value();
+
+  IndexHeader header{};
+  auto read = read_fully(fd.get(), path, &header, sizeof header, 0);
+  if (!read) return read.error();
+  index.header_holds = read.value() == sizeof header && header.magic == kIndexMagic &&
+                       header.version == kFormatVersion && header.entry_bytes == sizeof(IndexEntry) &&
+                       header.header_crc == crc32c(&header, kCrcBytes);
+  if (!index.header_holds) return index;
+  index.segment_id = header.segment_id;
+
+  const std::size_t whole = (index.file_bytes - sizeof header) / sizeof(IndexEntry);
+  index.entries.resize(whole);
+  read = read_fully(fd.get(), path, index.entries.data(), whole * sizeof(IndexEntry), sizeof header);
+  if (!read) return read.error();
+  index.entries.resize(read.value() / sizeof(IndexEntry));
+  std::size_t held = 0;
+  while (held < index.entries.size() &&
+         entry_holds(held == 0 ? nullptr : &index.entries[held - 1], index.entries[held])) {
+    held += 1;
+  }
+  const auto* rest = reinterpret_cast<const std::uint8_t*>(index.entries.data() + held);
+  const std::size_t rest_bytes = (index.entries.size() - held) * sizeof(IndexEntry);
+  index.ends_with_entries = (index.file_bytes - sizeof header) % sizeof(IndexEntry) == 0 &&
+                            std::all_of(rest, rest + rest_bytes, [](std::uint8_t byte) { return byte == 0; });
+  index.entries.resize(held);
+  return index;
+}
+
+std::string_view to_string(IndexState state) {
+  switch (state) {
+    case IndexState::kOk: return "ok";
+    case IndexState::kMissing: return "missing";
+    case IndexState::kWrong: return "wrong";
+  }
+  return "wrong";
+}
+
+bool entries_agree(const std::vector<IndexEntry>& derived, const std::vector<IndexEntry>& entries) {
+  const auto agree = [](const IndexEntry& block, const IndexEntry& entry) {
+    return is_missing(block) || is_missing(entry) ||
+           (block.offset == entry.offset && block.length == entry.length && block.record_count == entry.record_count &&
+            block.first_record == entry.first_record && block.min_ts_recv == entry.min_ts_recv &&
+            block.max_ts_recv == entry.max_ts_recv && block.flags == entry.flags);
+  };
+  return entries.size() <= derived.size() && std::equal(entries.begin(), entries.end(), derived.begin(), agree);
+}
+
+IndexState compare_index(const IndexFile& index, std::uint64_t segment_id, const std::vector<IndexEntry>& derived) {
+  if (!index.exists) return derived.empty() ? IndexState::kOk : IndexState::kMissing;
+  if (derived.empty()) return index.entries.empty() ? IndexState::kOk : IndexState::kWrong;
+  const bool complete = index.header_holds && index.ends_with_entries && index.segment_id == segment_id &&
+                        index.entries.size() == derived.size();
+  const bool same = complete && entries_agree(derived, index.entries);
+  return same ? IndexState::kOk : IndexState::kWrong;
+}
+
+Result<void> write_index(const std::string& segment_path, std::uint64_t segment_id,
+                         const std::vector<IndexEntry>& entries) {
+  const std::string path = index_path_of(segment_path);
+  const std::string temporary = path + ".tmp";
+  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!fd) return system_error("TF_IO", "creating", temporary, errno);
+  const auto give_up = [&](Error error) {
+    ::unlink(temporary.c_str());
+    return error;
+  };
+  const IndexHeader header = make_index_header(segment_id);
+  auto written = write_fully(fd.get(), temporary, &header, sizeof header, 0);
+  if (!written) return give_up(written.error());
+  written = write_fully(fd.get(), temporary, entries.data(), entries.size() * sizeof(IndexEntry), sizeof header);
+  if (!written) return give_up(written.error());
+  if (::fsync(fd.get()) != 0) return give_up(system_error("TF_IO", "syncing", temporary, errno));
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return give_up(system_error("TF_IO", "renaming to", path, errno));
+  return sync_directory_of(path);
+}
+
+Result<void> rewrite_index_tail(const std::string& segment_path, const std::vector<IndexEntry>& entries,
+                                std::uint64_t first) {
+  TF_ASSERT(first <= entries.size());
+  const std::string path = index_path_of(segment_path);
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!fd) return system_error("TF_IO", "opening", path, errno);
+  const std::uint64_t offset = sizeof(IndexHeader) + first * sizeof(IndexEntry);
+  if (::ftruncate(fd.get(), static_cast<off_t>(offset)) != 0) return system_error("TF_IO", "cutting", path, errno);
+  auto written = write_fully(fd.get(), path, entries.data() + first, (entries.size() - first) * sizeof(IndexEntry), offset);
+  if (!written) return written;
+  if (::fsync(fd.get()) != 0) return system_error("TF_IO", "syncing", path, errno);
+  return {};
+}
+
+}  // namespace tickforge

@@ -1,0 +1,69 @@
+// The index of a segment: how entries follow from blocks, and the .tfi file.
+//
+// Entry i is block i. The place of a block that cannot be read any more is kept by an entry of length 0, so that a
+// position never shifts. Everything here can be derived from the blocks; no entry is trusted over one.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "format/segment.h"
+
+namespace tickforge {
+
+/// Entry of a whole block. `previous` is the entry before, null for block 0. A block without records changes neither
+/// the running maximum nor the count of back steps.
+IndexEntry make_entry(const IndexEntry* previous, const BlockHeader& header, std::uint64_t offset);
+
+/// Entry that keeps the place of a block that cannot be read.
+IndexEntry make_missing_entry(const IndexEntry* previous);
+constexpr bool is_missing(const IndexEntry& entry) { return entry.length == 0; }
+
+IndexHeader make_index_header(std::uint64_t segment_id);
+
+/// First byte after the block and its padding.
+constexpr std::uint64_t end_of(const IndexEntry& entry) { return align_up(entry.offset + entry.length, kBlockAlign); }
+
+/// The entry's CRC holds and all it says agrees with the entry before it (null for block 0).
+bool entry_holds(const IndexEntry* previous, const IndexEntry& entry);
+
+/// '<name>.tfs' -> '<name>.tfi'.
+std::string index_path_of(std::string_view segment_path);
+
+enum class IndexState { kOk, kMissing, kWrong };
+std::string_view to_string(IndexState state);
+
+struct IndexFile {
+  bool exists = false;
+  /// The header holds; otherwise there are no entries.
+  bool header_holds = false;
+  std::uint64_t segment_id = 0;
+  /// The entries up to the first that does not hold.
+  std::vector<IndexEntry> entries;
+  /// Nothing but zero bytes follows these entries.
+  bool ends_with_entries = false;
+  std::uint64_t file_bytes = 0;
+};
+
+/// Reads the index file of a segment. A missing or senseless one is a finding, not an error; TF_IO when it cannot be read.
+Result<IndexFile> read_index(const std::string& segment_path);
+
+/// Each of `entries` says what the one at its place in `derived` says. The place of a damaged block agrees with anything.
+bool entries_agree(const std::vector<IndexEntry>& derived, const std::vector<IndexEntry>& entries);
+
+/// Holds an index file against the entries that were derived from the blocks. It may still describe a block that was
+/// damaged later; every other entry must say what the block says. Without blocks, no index is needed.
+IndexState compare_index(const IndexFile& index, std::uint64_t segment_id, const std::vector<IndexEntry>& derived);
+
+/// Replaces the index file: temporary file, sync, rename, sync of the directory.
+Result<void> write_index(const std::string& segment_path, std::uint64_t segment_id,
+                         const std::vector<IndexEntry>& entries);
+
+/// Overwrites an index file from entry `first` on and ends it after the last entry; syncs it.
+Result<void> rewrite_index_tail(const std::string& segment_path, const std::vector<IndexEntry>& entries,
+                                std::uint64_t first);
+
+}  // namespace tickforge

@@ -1,0 +1,139 @@
+#include "journal/segment_scan.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "base/unique_fd.h"
+#include "journal/block_walk.h"
+#include "journal/file_window.h"
+
+namespace tickforge {
+namespace {
+
+std::uint16_t flag_of(std::uint8_t type) {
+  switch (static_cast<RecordType>(type)) {
+    case RecordType::kSegment:
+    case RecordType::kInstrument:
+    case RecordType::kConnection:
+      return kBlockHasDefinitions;
+    case RecordType::kGap:
+    case RecordType::kDrop:
+      return kBlockHasGaps;
+    default:
+      return 0;
+  }
+}
+
+/// Holds what the records of a block say against what its header says.
+class ScanCollector {
+ public:
+  explicit ScanCollector(SegmentScan& scan) : scan_(scan) {}
+
+  void block(const WalkedBlock& block) {
+    const BlockHeader& header = block.header;
+    if (block.missing == 0 && header.first_record != next_record_) fail(block, "its first record is not the next one");
+    if (block.missing > 0 && header.first_record < next_record_) fail(block, "its first record was there before");
+    records(block);
+    scan_.version = std::max(scan_.version, header.version);
+    scan_.blocks += 1;
+    scan_.records += header.record_count;
+    scan_.closed = (header.flags & kBlockLast) != 0;
+    if (header.record_count > 0) {
+      const bool first = scan_.min_ts_recv == kNoneI64;
+      scan_.min_ts_recv = first ? header.min_ts_recv : std::min(scan_.min_ts_recv, header.min_ts_recv);
+      scan_.max_ts_recv = std::max(scan_.max_ts_recv, header.max_ts_recv);
+    }
+    next_record_ = header.first_record + header.record_count;
+    append_entry(scan_.entries, block);
+  }
+
+  void problem(std::string words) {
+    if (scan_.problems.size() < kProblemsMax) scan_.problems.push_back(std::move(words));
+  }
+
+ private:
+  void records(const WalkedBlock& block) {
+    const BlockHeader& header = block.header;
+    std::uint32_t count = 0;
+    std::uint16_t flags = 0;
+    std::int64_t min = std::numeric_limits<std::int64_t>::max();
+    std::int64_t max = std::numeric_limits<std::int64_t>::min();
+    bool typed = true;
+    const bool walked = for_each_record(block.payload, header.payload_length, [&](const RecordHead& head) {
+      count += 1;
+      flags |= flag_of(head.type);
+      min = std::min(min, head.ts_recv);
+      max = std::max(max, head.ts_recv);
+      typed &= head.type != static_cast<std::uint8_t>(RecordType::kInvalid);
+    });
+    if (!walked) fail(block, "a record does not end within it");
+    if (!typed) fail(block, "a record has no type");
+    if (count != header.record_count) {
+      fail(block, "it has " + std::to_string(count) + " records and its header says " + std::to_string(header.record_count));
+    }
+    if (count > 0 && (min != header.min_ts_recv || max != header.max_ts_recv)) {
+      fail(block, "its header does not say the least and the largest ts_recv of its records");
+    }
+    constexpr std::uint16_t kContentFlags = kBlockHasDefinitions | kBlockHasGaps;
+    if ((header.flags & kContentFlags) != flags) fail(block, "its flags do not say which records it has");
+    if (header.block_number == 0) opening(block);
+  }
+
+  /// Block 0 opens with the record that says whose segment this is.
+  void opening(const WalkedBlock& block) {
+    if (block.header.payload_length < sizeof(Segment)) return fail(block, "it does not open with a segment record");
+    const auto& segment = *reinterpret_cast<const Segment*>(block.payload);
+    if (segment.head.type != static_cast<std::uint8_t>(RecordType::kSegment)) {
+      return fail(block, "it does not open with a segment record");
+    }
+    if (segment.segment_id != block.header.segment_id) fail(block, "its segment record names another segment");
+  }
+
+  void fail(const WalkedBlock& block, const std::string& what) {
+    scan_.order_errors += 1;
+    problem("block " + std::to_string(block.header.block_number) + " at offset " + std::to_string(block.offset) + ": " +
+            what);
+  }
+
+  SegmentScan& scan_;
+  std::uint64_t next_record_ = 0;
+};
+
+}  // namespace
+
+Result<SegmentScan> scan_segment(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return system_error(errno == ENOENT ? "TF_NO_DIRECTORY" : "TF_IO", "opening", path, errno);
+  SegmentScan scan;
+  scan.path = path;
+  ScanCollector collector(scan);
+  auto walked = walk_blocks(fd.get(), path, {}, WalkDepth::kPayloads,
+                            [&collector](const WalkedBlock& block) { collector.block(block); });
+  if (!walked) return walked.error();
+  const WalkEnd& end = walked.value();
+  scan.segment_id = end.segment_id.value_or(0);
+  scan.corrupt_blocks = end.missing_blocks;
+  scan.torn_tail_bytes = end.torn_tail_bytes;
+  for (const Damage& damage : end.damage) {
+    if (damage.blocks == 0) scan.order_errors += 1;
+    collector.problem(std::to_string(damage.blocks) + " blocks from " + std::to_string(damage.first_block) +
+                      " on are damaged (" + std::to_string(damage.length) + " bytes at offset " +
+                      std::to_string(damage.offset) + "): " + std::string(damage.reason));
+  }
+  if (end.torn_tail_bytes > 0) {
+    collector.problem(std::to_string(end.torn_tail_bytes) + " bytes at offset " + std::to_string(end.end_offset) +
+                      " belong to no whole block");
+  }
+  auto bytes = size_of_file(fd.get(), path);
+  if (!bytes) return bytes.error();
+  scan.file_bytes = bytes.value();
+  auto index = read_index(path);
+  if (!index) return index.error();
+  scan.index_state = compare_index(index.value(), scan.segment_id, scan.entries);
+  if (scan.index_state == IndexState::kWrong) collector.problem("the index does not say what the blocks say");
+  return scan;
+}
+
+}  // namespace tickforge

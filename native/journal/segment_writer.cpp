@@ -1,0 +1,285 @@
+#include "journal/segment_writer.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/clock.h"
+
+namespace tickforge {
+namespace {
+
+constexpr std::int64_t kWaitNs = 100'000'000;
+
+bool try_again(int result) { return result == -EINTR || result == -EAGAIN; }
+
+void append_record(std::vector<std::uint8_t>& records, const Gap& gap) {
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(&gap);
+  records.insert(records.end(), bytes, bytes + sizeof gap);
+}
+
+/// First ts_recv of the next day. The last day that an i64 reaches never ends.
+std::int64_t end_of_day(std::int32_t day) {
+  constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max();
+  return day >= day_of(kLast) ? kLast : (std::int64_t{day} + 1) * kNsPerDay;
+}
+
+}  // namespace
+
+SegmentWriter::SegmentWriter(Storage& storage, SpscRing& ring, WriterOptions options)
+    : storage_(storage), ring_(ring), options_(std::move(options)), taken_(ring.consumed()) {}
+
+Result<void> SegmentWriter::resume(const std::string& path, const RecoveredTail& tail, const Gap& gap) {
+  auto segment = SegmentFile::reopen(storage_, path, tail);
+  if (!segment) return segment.error();
+  segment_ = segment.take();
+  preamble_.note_recovered(tail.definitions);
+  append_record(own_, gap);
+  (void)draft_.take_own(own_, 0);
+  own_.clear();
+  draft_began_ = monotonic_ns() - options_.flush_interval_ns;
+  return {};
+}
+
+Result<bool> SegmentWriter::turn(std::int64_t now) {
+  auto handled = handle_completions();
+  if (!handled) return handled;
+  auto filled = fill(now);
+  if (!filled) return filled;
+  auto started = start_io();
+  if (!started) return started;
+  return handled.value() || filled.value() || started.value();
+}
+
+void SegmentWriter::wait(std::int64_t wait_ns) {
+  const Completions ended = storage_.poll(wait_ns);
+  if (ended.write_done) {
+    ended_.write_done = true;
+    ended_.write_result = ended.write_result;
+  }
+  if (ended.sync_done) {
+    ended_.sync_done = true;
+    ended_.sync_result = ended.sync_result;
+  }
+}
+
+std::optional<std::int64_t> SegmentWriter::deadline() const {
+  if (draft_.empty()) return std::nullopt;
+  return draft_began_ + options_.flush_interval_ns;
+}
+
+Result<bool> SegmentWriter::handle_completions() {
+  if (io_under_way()) wait(0);
+  const Completions ended = std::exchange(ended_, Completions{});
+  // Neither is under way any more, even if handling the other fails.
+  BlockBatch* batch = ended.write_done ? std::exchange(writing_, nullptr) : nullptr;
+  if (ended.sync_done) {
+    sync_under_way_ = false;
+    auto done = on_sync_done(ended.sync_result);
+    if (!done) return done.error();
+  }
+  if (batch != nullptr) {
+    auto done = on_write_done(*batch, ended.write_result);
+    if (!done) return done.error();
+  }
+  return ended.write_done || ended.sync_done;
+}
+
+Result<void> SegmentWriter::on_write_done(BlockBatch& batch, int result) {
+  // Nothing written and no reason given would go on for ever.
+  if (result == 0) result = -EIO;
+  if (result < 0 && !try_again(result)) return write_error("writing", segment_->path(), -result);
+  if (result > 0) batch.write().advance(static_cast<std::size_t>(result));
+  if (batch.write().left() > 0) {
+    const int started = storage_.submit_write(segment_->file(), batch.write().parts(), batch.write().count(),
+                                              segment_->end_offset() + batch.write().done());
+    if (started < 0) return write_error("writing", segment_->path(), -started);
+    writing_ = &batch;
+    return {};
+  }
+  segment_->on_written(batch);
+  written_blocks_ += batch.size();
+  watermarks_.written += batch.ring_records();
+  if (batch.has_ring_cells()) ring_.release(batch.ring_end());
+  batch.clear();
+  return {};
+}
+
+Result<void> SegmentWriter::on_sync_done(int result) {
+  // Never tried again: after a failed sync the kernel may have dropped the pages and would report success.
+  if (result < 0) return write_error("syncing", segment_->path(), -result);
+  durable_blocks_ = sync_blocks_;
+  watermarks_.durable = sync_records_;
+  return {};
+}
+
+Result<bool> SegmentWriter::fill(std::int64_t now) {
+  bool moved = false;
+  while (own_taken_ < own_.size() && !filling().full()) {
+    if (draft_.empty()) draft_began_ = now;
+    own_taken_ = draft_.take_own(own_, own_taken_);
+    moved = true;
+    if (own_taken_ < own_.size()) seal(0);
+  }
+  if (own_taken_ == own_.size()) {
+    own_.clear();
+    own_taken_ = 0;
+    auto filled = fill_from_ring(now);
+    if (!filled) return filled;
+    moved = moved || filled.value();
+  }
+  // While a write is under way a due block may as well go on filling: it could not be written before.
+  const bool due = !draft_.empty() && now >= draft_began_ + options_.flush_interval_ns;
+  if (due && writing_ == nullptr && !filling().full()) {
+    seal(0);
+    moved = true;
+  }
+  return moved;
+}
+
+Result<bool> SegmentWriter::fill_from_ring(std::int64_t now) {
+  bool moved = false;
+  while (!filling().full()) {
+    const std::uint32_t available = ring_.published() - taken_;
+    if (available == 0) break;
+    const std::uint8_t* cells = ring_.at(taken_);
+    if (available > ring_.capacity()) return refuse_cells();
+    if (!is_open()) {
+      const auto& head = *reinterpret_cast<const RecordHead*>(cells);
+      if (!is_record(head, available)) return refuse_cells();
+      auto begun = begin_segment(head.ts_recv);
+      if (!begun) return begun.error();
+      return true;
+    }
+    if (draft_.empty()) draft_began_ = now;
+    const auto taken = draft_.take_from_ring(cells, available, taken_, end_of_day(segment_->day()),
+                                             [this](const std::uint8_t* record) { preamble_.note(record); });
+    taken_ += taken.cells;
+    watermarks_.appended += taken.records;
+    moved = moved || taken.cells > 0;
+    if (taken.end == TakeEnd::kAllTaken) break;
+    if (taken.end == TakeEnd::kInvalid) return refuse_cells();
+    if (taken.end == TakeEnd::kFull) {
+      seal(0);
+    } else {
+      auto ended = end_segment();
+      if (!ended) return ended.error();
+    }
+    moved = true;
+  }
+  return moved;
+}
+
+Error SegmentWriter::refuse_cells() {
+  if (is_open()) {
+    if (!draft_.empty()) seal(0);
+    auto drained = drain();
+    if (!drained) return drained.error();
+  }
+  return Error{"TF_INTERNAL", "the ring of journal '" + options_.journal + "' holds cells that are no record", "", 0};
+}
+
+void SegmentWriter::seal(std::uint16_t extra_flags) {
+  const BlockPlace place = segment_->next_place(draft_.records());
+  filling().add(draft_, ring_.at(draft_.ring_position()), place, extra_flags);
+  sealed_blocks_ += 1;
+}
+
+Result<bool> SegmentWriter::start_io() {
+  bool moved = false;
+  if (writing_ == nullptr && !filling().empty()) {
+    BlockBatch& batch = filling();
+    segment_->reserve_ahead(batch.bytes());
+    const int started = storage_.submit_write(segment_->file(), batch.write().parts(), batch.write().count(),
+                                              segment_->end_offset());
+    if (started < 0) return write_error("writing", segment_->path(), -started);
+    writing_ = &batch;
+    filling_ ^= 1;
+    moved = true;
+  }
+  const bool asked = durable_blocks_ < wanted_durable_ && written_blocks_ >= wanted_durable_;
+  const bool wanted = options_.sync_each_batch || asked;
+  if (!sync_under_way_ && durable_blocks_ < written_blocks_ && wanted) {
+    sync_blocks_ = written_blocks_;
+    sync_records_ = watermarks_.written;
+    const int started = storage_.submit_sync(segment_->file());
+    if (started < 0) return write_error("syncing", segment_->path(), -started);
+    sync_under_way_ = true;
+    moved = true;
+  }
+  return moved;
+}
+
+std::uint64_t SegmentWriter::request_sync() {
+  if (!draft_.empty()) seal(0);
+  wanted_durable_ = sealed_blocks_;
+  return wanted_durable_;
+}
+
+Result<void> SegmentWriter::drain() {
+  wanted_durable_ = sealed_blocks_;
+  while (durable_blocks_ < sealed_blocks_ || io_under_way()) {
+    auto started = start_io();
+    if (!started) return started.error();
+    if (io_under_way()) wait(kWaitNs);
+    auto handled = handle_completions();
+    if (!handled) return handled.error();
+  }
+  return {};
+}
+
+Result<void> SegmentWriter::begin_segment(std::int64_t ts_recv) {
+  auto segment = SegmentFile::create(storage_, options_.directory, options_.journal, day_of(ts_recv));
+  if (!segment) return segment.error();
+  segment_ = segment.take();
+  own_ = segment_->segment_record(options_.journal, options_.writer, ts_recv);
+  preamble_.append_copies(own_, ts_recv);
+  if (first_gap_) {
+    first_gap_->head.ts_recv = ts_recv;
+    append_record(own_, *first_gap_);
+    first_gap_.reset();
+  }
+  return {};
+}
+
+Result<void> SegmentWriter::end_segment() {
+  if (filling().full()) {
+    auto drained = drain();
+    if (!drained) return drained;
+  }
+  if (!draft_.empty()) {
+    seal(kBlockLast);
+  } else {
+    // Blocks are never rewritten, so a segment whose last record is on its way already is closed by a block of its own.
+    filling().add_trailer(segment_->next_place(0), segment_->running_max_ts_recv(), kBlockLast);
+    sealed_blocks_ += 1;
+  }
+  auto drained = drain();
+  if (!drained) return drained;
+  return segment_->finish();
+}
+
+Result<void> SegmentWriter::finish() {
+  if (!is_open()) return {};
+  while (own_taken_ < own_.size()) {
+    auto moved = turn(monotonic_ns());
+    if (!moved) return moved.error();
+    if (!moved.value()) wait(kWaitNs);
+  }
+  return end_segment();
+}
+
+void SegmentWriter::abandon() {
+  while (io_under_way()) {
+    wait(kWaitNs);
+    const Completions ended = std::exchange(ended_, Completions{});
+    if (ended.write_done) writing_ = nullptr;
+    if (ended.sync_done) sync_under_way_ = false;
+  }
+  // Best effort: recovery cuts what stays.
+  if (is_open()) (void)segment_->finish();
+}
+
+}  // namespace tickforge

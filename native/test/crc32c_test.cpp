@@ -1,0 +1,53 @@
+#include "base/crc32c.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <vector>
+
+namespace tickforge {
+namespace {
+
+/// Bit by bit from the definition.
+std::uint32_t by_definition(const std::uint8_t* bytes, std::size_t length) {
+  std::uint32_t crc = 0xFFFFFFFF;
+  for (std::size_t i = 0; i < length; ++i) {
+    crc ^= bytes[i];
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82F63B78 : 0);
+  }
+  return ~crc;
+}
+
+TEST(Crc32c, GivesTheKnownValues) {
+  EXPECT_EQ(crc32c("123456789", 9), 0xE3069283U);
+  EXPECT_EQ(crc32c(nullptr, 0), 0U);
+  // RFC 3720, appendix B.4.
+  EXPECT_EQ(crc32c(std::vector<std::uint8_t>(32, 0x00).data(), 32), 0x8A9136AAU);
+  EXPECT_EQ(crc32c(std::vector<std::uint8_t>(32, 0xFF).data(), 32), 0x62A8AB43U);
+}
+
+TEST(Crc32c, AgreesWithTheDefinitionAtEveryLengthAndAlignmentAroundTheLanes) {
+  std::mt19937 random(1);
+  std::vector<std::uint8_t> bytes(20'000);
+  for (auto& byte : bytes) byte = static_cast<std::uint8_t>(random());
+  for (const std::size_t around : {0, 8, 64, 1344, 3 * 1344, 6 * 1344, 12'000}) {
+    for (std::size_t length = around; length < around + 20; ++length) {
+      const std::size_t offset = random() % 16;
+      EXPECT_EQ(crc32c(bytes.data() + offset, length), by_definition(bytes.data() + offset, length)) << length;
+    }
+  }
+}
+
+TEST(Crc32c, GoesOnFromAnEarlierPart) {
+  std::mt19937 random(2);
+  std::vector<std::uint8_t> bytes(9'000);
+  for (auto& byte : bytes) byte = static_cast<std::uint8_t>(random());
+  const std::uint32_t whole = crc32c(bytes.data(), bytes.size());
+  for (int i = 0; i < 200; ++i) {
+    const std::size_t cut = random() % (bytes.size() + 1);
+    EXPECT_EQ(crc32c(bytes.data() + cut, bytes.size() - cut, crc32c(bytes.data(), cut)), whole) << cut;
+  }
+}
+
+}  // namespace
+}  // namespace tickforge

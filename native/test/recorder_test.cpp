@@ -1,0 +1,346 @@
+#include "core/recorder.h"
+
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "core/bench_fill.h"
+#include "journal/recovery.h"
+#include "journal/segment_name.h"
+#include "testing/faulty_storage.h"
+#include "testing/journal_files.h"
+
+namespace tickforge::testing {
+namespace {
+
+class RecorderTest : public ::testing::Test {
+ protected:
+  JournalOptions options() const {
+    JournalOptions options;
+    options.directory = directory_.file("data");
+    options.name = "test";
+    options.ring_bytes = SpscRing::kBytesMin;
+    options.flush_interval_ns = 1'000'000;
+    options.writer = "unit test";
+    return options;
+  }
+  std::unique_ptr<Recorder> open(const JournalOptions& options) {
+    auto opened = Recorder::open(options);
+    EXPECT_TRUE(opened) << opened.error().message;
+    return opened.take();
+  }
+  std::unique_ptr<Recorder> open_faulty(std::shared_ptr<Faults> faults) {
+    auto opened = Recorder::open(options(), [faults] { return std::make_unique<FaultyStorage>(faults); });
+    EXPECT_TRUE(opened);
+    return opened.take();
+  }
+  std::string only_segment() const {
+    const auto names = segment_names(directory_.file("data"));
+    EXPECT_EQ(names.size(), 1U);
+    return directory_.file("data/") + names.at(0);
+  }
+  /// Makes a closed segment look as if its recorder had been killed while it wrote a block.
+  static void undo_close(const std::string& path) {
+    const auto headers = read_headers(path);
+    ASSERT_EQ(headers.back().record_count, 0U) << "closed by an empty block";
+    std::filesystem::resize_file(path, std::filesystem::file_size(path) - kBlockAlign);
+    std::ofstream(path, std::ios::binary | std::ios::app) << "TFB1 torn";
+  }
+  /// Records `count` trades of now in one session.
+  void record_session(int count) {
+    auto recorder = open(options());
+    for (int i = 0; i < count; ++i) publish(*recorder->ring(), make_trade(realtime_ns(), i));
+    ASSERT_TRUE(recorder->flush());
+    ASSERT_TRUE(recorder->close());
+  }
+
+  TempDir directory_;
+};
+
+/// A file system of 3 MiB, where that is allowed.
+class SmallDisk {
+ public:
+  explicit SmallDisk(std::string path) : path_(std::move(path)) {
+    std::filesystem::create_directory(path_);
+    mounted_ = ::mount("tmpfs", path_.c_str(), "tmpfs", 0, "size=3m") == 0;
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  ~SmallDisk() {
+    // Lazily: the control page is still mapped by the recorder.
+    if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
+  }
+  bool mounted() const { return mounted_; }
+
+ private:
+  std::string path_;
+  bool mounted_;
+};
+
+TEST_F(RecorderTest, FlushMakesWhatWasPublishedDurable) {
+  auto recorder = open(options());
+  for (int i = 0; i < 100; ++i) {
+    publish(*recorder->ring(), make_trade(realtime_ns(), i));
+    auto marks = recorder->flush();
+    ASSERT_TRUE(marks);
+    ASSERT_GE(marks.value().durable, static_cast<std::uint64_t>(i + 1));
+  }
+  ASSERT_TRUE(recorder->close());
+  EXPECT_EQ(read_records(only_segment()).size(), 101U);
+}
+
+TEST_F(RecorderTest, WritesADueBlockWithoutAFlush) {
+  auto recorder = open(options());
+  publish(*recorder->ring(), make_trade(realtime_ns(), 1));
+  EXPECT_TRUE(recorder->ring()->wait_for_space(recorder->ring()->capacity(), 20'000'000'000));
+  EXPECT_EQ(recorder->watermarks().appended, 1U);
+  ASSERT_TRUE(recorder->close());
+}
+
+TEST_F(RecorderTest, TakesMoreThanItsRingHolds) {
+  auto recorder = open(options());
+  constexpr std::uint64_t kRecords = 200'000;
+  ASSERT_TRUE(fill_ring(*recorder->ring(), kRecords, kNoon));
+  auto marks = recorder->close();
+  ASSERT_TRUE(marks);
+  EXPECT_EQ(marks.value().durable, kRecords);
+  const auto records = read_records(only_segment());
+  ASSERT_EQ(records.size(), kRecords + 1);
+  for (std::uint64_t i = 1; i <= kRecords; ++i) ASSERT_EQ(record_as<Trade>(records[i]).trade_id, i);
+}
+
+TEST_F(RecorderTest, IsClosedOnceAndSaysSo) {
+  auto recorder = open(options());
+  publish(*recorder->ring(), make_trade(realtime_ns(), 1));
+  auto first = recorder->close();
+  auto second = recorder->close();
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(first.value().durable, 1U);
+  EXPECT_EQ(second.value().durable, 1U);
+  EXPECT_EQ(recorder->ring()->state(), RingState::kClosed);
+  EXPECT_FALSE(recorder->ring()->wait_for_space(recorder->ring()->capacity() + 1, 0));
+  auto flushed = recorder->flush();
+  ASSERT_FALSE(flushed);
+  EXPECT_EQ(flushed.error().code, "TF_USAGE");
+}
+
+TEST_F(RecorderTest, WritesWhatWasPublishedWhenItIsDestroyedWithoutClose) {
+  {
+    auto recorder = open(options());
+    publish(*recorder->ring(), make_trade(realtime_ns(), 1));
+  }
+  EXPECT_EQ(read_records(only_segment()).size(), 2U);
+}
+
+TEST_F(RecorderTest, SharesADirectoryWithNobody) {
+  auto recorder = open(options());
+  auto other = options();
+  other.name = "other";
+  auto second = Recorder::open(other);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, "TF_LOCKED");
+  EXPECT_NE(second.error().message.find(std::to_string(::getpid())), std::string::npos);
+  EXPECT_NE(second.error().message.find(other.directory), std::string::npos);
+  ASSERT_TRUE(recorder->close());
+  EXPECT_TRUE(Recorder::open(other)) << "the lock ends with close()";
+}
+
+TEST_F(RecorderTest, RefusesAPathThatIsNoDirectory) {
+  auto wrong = options();
+  write_file(directory_.file("data"), {1});
+  auto opened = Recorder::open(wrong);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, "TF_FOREIGN_DIRECTORY");
+  wrong.directory = directory_.file("no/such");
+  opened = Recorder::open(wrong);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, "TF_NO_DIRECTORY");
+}
+
+TEST_F(RecorderTest, AppendsAfterACleanStopAndSaysThatItStopped) {
+  record_session(3);
+  auto recorder = open(options());
+  EXPECT_EQ(recorder->recovery().segment, only_segment());
+  EXPECT_TRUE(recorder->recovery().clean);
+  EXPECT_EQ(recorder->recovery().records, 4U);
+  EXPECT_EQ(recorder->recovery().torn_tail_bytes, 0U);
+  publish(*recorder->ring(), make_trade(realtime_ns(), 9));
+  ASSERT_TRUE(recorder->close());
+  const auto records = read_records(only_segment());
+  ASSERT_EQ(records.size(), 6U);
+  const auto gap = record_as<Gap>(records[4]);
+  EXPECT_EQ(type_of(records[4]), RecordType::kGap);
+  EXPECT_EQ(gap.cause, static_cast<std::uint8_t>(GapCause::kStop));
+  EXPECT_EQ(gap.ts_last_good, head_of(records[3]).ts_recv);
+  EXPECT_GE(gap.head.ts_recv, gap.ts_last_good);
+  EXPECT_EQ(gap.expected_id, kNoneU64);
+}
+
+TEST_F(RecorderTest, CutsATornTailAndMarksTheGap) {
+  record_session(3);
+  undo_close(only_segment());
+  auto recorder = open(options());
+  EXPECT_FALSE(recorder->recovery().clean);
+  EXPECT_EQ(recorder->recovery().torn_tail_bytes, 9U);
+  ASSERT_TRUE(recorder->close());
+  const auto records = read_records(only_segment());
+  ASSERT_EQ(records.size(), 5U) << "an empty session leaves its gap";
+  EXPECT_EQ(record_as<Gap>(records[4]).cause, static_cast<std::uint8_t>(GapCause::kUncleanStop));
+}
+
+TEST_F(RecorderTest, CarriesTheGapOfAnEarlierDayIntoTheNextSegment) {
+  {
+    auto recorder = open(options());
+    publish(*recorder->ring(), make_trade(kNoon, 1));
+    ASSERT_TRUE(recorder->flush());
+    ASSERT_TRUE(recorder->close());
+  }
+  undo_close(only_segment());
+  auto recorder = open(options());
+  EXPECT_EQ(recorder->recovery().segment, "");
+  EXPECT_FALSE(recorder->recovery().clean);
+  EXPECT_EQ(recorder->recovery().records, 0U);
+  const std::int64_t now = realtime_ns();
+  publish(*recorder->ring(), make_trade(now, 2));
+  ASSERT_TRUE(recorder->close());
+  const auto names = segment_names(directory_.file("data"));
+  ASSERT_EQ(names.size(), 2U);
+  EXPECT_EQ(read_records(directory_.file("data/") + names[0]).size(), 2U) << "the earlier day was mended";
+  const auto records = read_records(directory_.file("data/") + names[1]);
+  ASSERT_EQ(records.size(), 3U);
+  const auto gap = record_as<Gap>(records[1]);
+  EXPECT_EQ(gap.cause, static_cast<std::uint8_t>(GapCause::kUncleanStop));
+  EXPECT_EQ(gap.ts_last_good, kNoon);
+  EXPECT_EQ(gap.head.ts_recv, now);
+}
+
+TEST_F(RecorderTest, GoesOnInASegmentOfAFutureDay) {
+  const std::int64_t future = realtime_ns() + 3 * kNsPerDay;
+  for (int session = 0; session < 2; ++session) {
+    auto recorder = open(options());
+    publish(*recorder->ring(), make_trade(session == 0 ? future : realtime_ns(), 1));
+    ASSERT_TRUE(recorder->close());
+  }
+  const auto records = read_records(only_segment());
+  ASSERT_EQ(records.size(), 4U);
+  EXPECT_EQ(head_of(records[2]).ts_recv, future) << "the gap is not before what it follows";
+}
+
+TEST_F(RecorderTest, StartsAnewBehindASegmentWithoutAWholeBlock) {
+  auto first = options();
+  std::filesystem::create_directory(first.directory);
+  const SegmentName name{day_of(realtime_ns()), "test", 0};
+  write_file(first.directory + "/" + name.file_name(), {'T', 'F'});
+  auto recorder = open(first);
+  EXPECT_FALSE(recorder->recovery().clean);
+  publish(*recorder->ring(), make_trade(realtime_ns(), 1));
+  ASSERT_TRUE(recorder->close());
+  const auto records = read_records(only_segment());
+  ASSERT_EQ(records.size(), 3U);
+  EXPECT_EQ(type_of(records[1]), RecordType::kGap);
+}
+
+TEST_F(RecorderTest, StartsAnotherPartWhenAskedTo) {
+  record_session(1);
+  auto import = options();
+  import.new_part = true;
+  auto recorder = open(import);
+  EXPECT_EQ(recorder->recovery().segment, "");
+  EXPECT_EQ(recorder->recovery().last_ts_recv, kNoneI64);
+  publish(*recorder->ring(), make_trade(realtime_ns(), 1));
+  ASSERT_TRUE(recorder->close());
+  const auto names = segment_names(directory_.file("data"));
+  ASSERT_EQ(names.size(), 2U);
+  EXPECT_NE(names[1].find(".001.tfs"), std::string::npos);
+  EXPECT_EQ(read_records(directory_.file("data/") + names[1]).size(), 2U);
+}
+
+TEST_F(RecorderTest, RejectsFlushAndCloseWithTheWritersError) {
+  auto faults = std::make_shared<Faults>();
+  auto recorder = open_faulty(faults);
+  publish(*recorder->ring(), make_trade(realtime_ns(), 1));
+  ASSERT_TRUE(recorder->flush());
+  faults->space = 0;
+  publish(*recorder->ring(), make_trade(realtime_ns(), 2));
+  auto flushed = recorder->flush();
+  ASSERT_FALSE(flushed);
+  EXPECT_EQ(flushed.error().code, "TF_DISK_FULL");
+  EXPECT_EQ(recorder->error()->code, "TF_DISK_FULL");
+  EXPECT_EQ(recorder->ring()->state(), RingState::kFailed);
+  EXPECT_FALSE(recorder->ring()->wait_for_space(recorder->ring()->capacity(), 20'000'000'000)) << "the cell is kept";
+  EXPECT_EQ(recorder->watermarks().durable, 1U);
+  auto closed = recorder->close();
+  ASSERT_FALSE(closed);
+  EXPECT_EQ(closed.error().code, "TF_DISK_FULL");
+  EXPECT_EQ(read_records(only_segment()).size(), 2U);
+  EXPECT_TRUE(Recorder::open(options())) << "the lock is free again";
+}
+
+TEST_F(RecorderTest, StopsWhenASyncFails) {
+  auto faults = std::make_shared<Faults>();
+  faults->good_syncs = 0;
+  auto recorder = open_faulty(faults);
+  publish(*recorder->ring(), make_trade(realtime_ns(), 1));
+  auto flushed = recorder->flush();
+  ASSERT_FALSE(flushed);
+  EXPECT_EQ(flushed.error().code, "TF_IO");
+  EXPECT_EQ(recorder->watermarks().durable, 0U);
+  EXPECT_FALSE(recorder->close());
+  EXPECT_EQ(faults->syncs, 1U);
+}
+
+TEST_F(RecorderTest, FillsARealDiskToTheBrimAndKeepsWholeBlocks) {
+  const SmallDisk disk(directory_.file("data"));
+  if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a tmpfs";
+  auto recorder = open(options());
+  EXPECT_FALSE(fill_ring(*recorder->ring(), 100'000, kNoon));
+  auto closed = recorder->close();
+  ASSERT_FALSE(closed);
+  EXPECT_EQ(closed.error().code, "TF_DISK_FULL");
+  auto recovered = recover_segment(only_segment());
+  ASSERT_TRUE(recovered) << recovered.error().message;
+  EXPECT_EQ(recovered.value().record_count, recorder->watermarks().written + 1);
+  EXPECT_GT(recovered.value().record_count, 10'000U);
+}
+
+TEST_F(RecorderTest, ShowsAConsistentControlPageWhileItRecords) {
+  auto recorder = open(options());
+  const std::string path = control_page_path(options().directory, "test");
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY));
+  const MappedRegion region(::mmap(nullptr, sizeof(ControlPage), PROT_READ, MAP_SHARED, fd.get(), 0), sizeof(ControlPage));
+  const auto& shared = *reinterpret_cast<const ControlPage*>(region.data());
+  std::atomic<bool> done{false};
+  std::uint64_t looks = 0;
+  std::thread reader([&] {
+    ControlPage page;
+    while (!done.load()) {
+      if (!read_control_page(shared, page)) continue;
+      looks += 1;
+      ASSERT_GE(page.appended, page.written);
+      ASSERT_GE(page.written, page.durable);
+      ASSERT_EQ(page.file_offset % kBlockAlign, 0U);
+      // The segment record is counted here and not by the watermarks.
+      ASSERT_EQ(page.record_count, page.blocks > 0 ? page.written + 1 : 0);
+    }
+  });
+  ASSERT_TRUE(fill_ring(*recorder->ring(), 150'000, kNoon));
+  done = true;
+  reader.join();
+  EXPECT_GT(looks, 0U);
+  ControlPage page;
+  ASSERT_TRUE(read_control_page(shared, page));
+  EXPECT_EQ(page.state, static_cast<std::uint32_t>(RecorderState::kRecording));
+  EXPECT_EQ(page.process_id, static_cast<std::uint32_t>(::getpid()));
+  ASSERT_TRUE(recorder->close());
+  ASSERT_TRUE(read_control_page(shared, page));
+  EXPECT_EQ(page.magic, kControlMagic);
+  EXPECT_EQ(page.state, static_cast<std::uint32_t>(RecorderState::kStopped));
+  EXPECT_EQ(page.durable, 150'000U);
+  EXPECT_EQ(page.file_offset, std::filesystem::file_size(only_segment()));
+  EXPECT_EQ(page.day, day_of(kNoon));
+}
+
+}  // namespace
+}  // namespace tickforge::testing

@@ -1,0 +1,225 @@
+#include "journal/recovery.h"
+
+#include <gtest/gtest.h>
+
+#include "journal/segment_scan.h"
+#include "testing/segment_builder.h"
+
+namespace tickforge {
+namespace {
+
+using testing::Bytes;
+using testing::read_file;
+using testing::sample_segment;
+using testing::TempDir;
+using testing::write_file;
+
+class RecoveryTest : public ::testing::Test {
+ protected:
+  RecoveredTail recover() {
+    auto result = recover_segment(path_);
+    EXPECT_TRUE(result) << (result ? "" : result.error().message);
+    return result ? result.take() : RecoveredTail{};
+  }
+  void expect_sound(std::uint64_t blocks) {
+    auto found = scan_segment(path_);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found.value().blocks, blocks);
+    EXPECT_EQ(found.value().torn_tail_bytes, 0u);
+    EXPECT_EQ(found.value().index_state, IndexState::kOk);
+  }
+  void put_index(const testing::SegmentBuilder& builder, std::size_t entries) {
+    std::vector<IndexEntry> part(builder.entries().begin(), builder.entries().begin() + static_cast<std::ptrdiff_t>(entries));
+    ASSERT_TRUE(write_index(path_, builder.segment_id(), part));
+  }
+
+  TempDir directory_;
+  std::string path_ = directory_.file(testing::kSegmentFile);
+};
+
+TEST_F(RecoveryTest, ACleanSegmentIsLeftAsItIs) {
+  auto builder = sample_segment(3);
+  builder.end_block(kBlockLast);
+  write_file(path_, builder.file());
+  put_index(builder, 4);
+  const Bytes index = read_file(index_path_of(path_));
+  const RecoveredTail tail = recover();
+  EXPECT_TRUE(tail.clean);
+  EXPECT_EQ(tail.segment_id, builder.segment_id());
+  EXPECT_EQ(tail.end_offset, builder.file().size());
+  EXPECT_EQ(tail.next_block, 4u);
+  EXPECT_EQ(tail.next_record, 302u);
+  EXPECT_EQ(tail.record_count, 302u);
+  EXPECT_EQ(tail.running_max_ts_recv, 4000);
+  EXPECT_EQ(tail.last_instrument, 1u);
+  EXPECT_EQ(tail.definitions.size(), 2 * kCellBytes);
+  EXPECT_EQ(tail.day, 19'943);
+  EXPECT_FALSE(tail.index_rebuilt);
+  EXPECT_EQ(read_file(path_), builder.file());
+  EXPECT_EQ(read_file(index_path_of(path_)), index);
+}
+
+TEST_F(RecoveryTest, EveryCutOfFileAndIndexRecoversToTheLastWholeBlock) {
+  const auto builder = sample_segment(4, 60);
+  for (std::size_t cut = 0; cut <= builder.file().size(); cut += 512) {
+    for (const std::size_t entries : {std::size_t{0}, std::size_t{2}, std::size_t{4}}) {
+      Bytes bytes(builder.file().begin(), builder.file().begin() + static_cast<std::ptrdiff_t>(cut));
+      write_file(path_, bytes);
+      put_index(builder, entries);
+      std::uint64_t whole = 0;
+      for (const IndexEntry& entry : builder.entries()) whole += entry.offset + entry.length <= cut ? 1 : 0;
+      const RecoveredTail tail = recover();
+      ASSERT_EQ(tail.next_block, whole) << "cut at " << cut << ", " << entries << " entries";
+      ASSERT_EQ(tail.end_offset, whole == 0 ? 0 : end_of(builder.entries()[whole - 1]));
+      ASSERT_EQ(tail.segment_id, whole == 0 ? 0 : builder.segment_id());
+      ASSERT_EQ(read_file(path_).size(), tail.end_offset);
+      ASSERT_EQ(tail.clean, whole == 0);
+      ASSERT_EQ(tail.definitions.size(), whole == 0 ? 0 : 2 * kCellBytes);
+      expect_sound(whole);
+      const RecoveredTail again = recover();
+      ASSERT_EQ(again.torn_tail_bytes, 0u);
+      ASSERT_FALSE(again.index_rebuilt);
+    }
+  }
+}
+
+TEST_F(RecoveryTest, ReadsOnlyTheEndOfALongSegment) {
+  const auto builder = sample_segment(200, 1000);
+  Bytes bytes = builder.file();
+  bytes.resize(bytes.size() - 5000);
+  write_file(path_, bytes);
+  put_index(builder, 198);
+  const RecoveredTail tail = recover();
+  EXPECT_EQ(tail.next_block, 199u);
+  EXPECT_FALSE(tail.index_rebuilt);
+  EXPECT_GT(tail.torn_tail_bytes, 0u);
+  EXPECT_LT(tail.bytes_read, 1'000'000u);
+  expect_sound(199);
+}
+
+TEST_F(RecoveryTest, AnIndexAheadOfTheBlocksIsCutBack) {
+  const auto builder = sample_segment(5);
+  Bytes bytes = builder.file();
+  bytes.resize(builder.offset(2));
+  bytes.resize(builder.file().size());
+  write_file(path_, bytes);
+  put_index(builder, 5);
+  const RecoveredTail tail = recover();
+  EXPECT_EQ(tail.next_block, 2u);
+  EXPECT_EQ(read_file(index_path_of(path_)).size(), 3 * kCellBytes);
+  expect_sound(2);
+}
+
+TEST_F(RecoveryTest, WritesAMissingOrSenselessIndexAnew) {
+  const auto builder = sample_segment(5);
+  write_file(path_, builder.file());
+  put_index(builder, 5);
+  const Bytes right = read_file(index_path_of(path_));
+  for (const Bytes& wrong : {Bytes{}, Bytes(1000, 0xEE), Bytes(64, 0)}) {
+    write_file(index_path_of(path_), wrong);
+    EXPECT_TRUE(recover().index_rebuilt);
+    EXPECT_EQ(read_file(index_path_of(path_)), right);
+  }
+  std::filesystem::remove(index_path_of(path_));
+  EXPECT_TRUE(recover().index_rebuilt);
+  EXPECT_EQ(read_file(index_path_of(path_)), right);
+}
+
+TEST_F(RecoveryTest, AnIndexOfAnotherSegmentIsNotTrusted) {
+  const auto builder = sample_segment(3);
+  write_file(path_, builder.file());
+  ASSERT_TRUE(write_index(path_, 99, builder.entries()));
+  const RecoveredTail tail = recover();
+  EXPECT_TRUE(tail.index_rebuilt);
+  EXPECT_EQ(tail.next_block, 3u);
+  expect_sound(3);
+}
+
+TEST_F(RecoveryTest, DamageInTheMiddleIsNeverCutOff) {
+  const auto builder = sample_segment(6);
+  Bytes bytes = builder.file();
+  std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(builder.offset(2)),
+            bytes.begin() + static_cast<std::ptrdiff_t>(builder.offset(4)), std::uint8_t{0xAA});
+  write_file(path_, bytes);
+  const RecoveredTail tail = recover();
+  EXPECT_EQ(tail.next_block, 6u);
+  EXPECT_EQ(tail.corrupt_blocks, 2u);
+  EXPECT_EQ(tail.torn_tail_bytes, 0u);
+  EXPECT_EQ(tail.next_record, 602u);
+  EXPECT_EQ(tail.record_count, 402u);
+  EXPECT_EQ(read_file(path_), bytes);
+  // Two places are kept for the lost ones, so that the entry after them is still entry 4.
+  EXPECT_EQ(read_file(index_path_of(path_)).size(), 7 * kCellBytes);
+  expect_sound(4);
+}
+
+TEST_F(RecoveryTest, CollectsDefinitionsFromAllOverTheSegment) {
+  auto builder = sample_segment(3);
+  builder.instrument(7, 5000, "test", "B").add(testing::make_trade(5001, 1, 7)).end_block();
+  builder.add(testing::make_trade(5002, 1)).end_block();
+  write_file(path_, builder.file());
+  for (const std::size_t entries : {std::size_t{5}, std::size_t{1}}) {
+    put_index(builder, entries);
+    const RecoveredTail tail = recover();
+    EXPECT_EQ(tail.last_instrument, 7u);
+    ASSERT_EQ(tail.definitions.size(), 4 * kCellBytes);
+    EXPECT_EQ(reinterpret_cast<const Instrument*>(tail.definitions.data() + 2 * kCellBytes)->head.instrument, 7u);
+  }
+}
+
+TEST_F(RecoveryTest, RefusesWhatIsNotOursAndLeavesItAlone) {
+  const Bytes foreign(5000, 0x42);
+  write_file(path_, foreign);
+  EXPECT_EQ(recover_segment(path_).error().code, "TF_FOREIGN_DIRECTORY");
+  EXPECT_EQ(read_file(path_), foreign);
+
+  auto builder = sample_segment(2);
+  builder.add(testing::make_trade(9000, 1));
+  BlockHeader header = builder.next_header();
+  header.version = kFormatVersion + 1;
+  builder.end_block_as(header);
+  write_file(path_, builder.file());
+  for (const std::size_t entries : {std::size_t{0}, std::size_t{2}, std::size_t{3}}) {
+    put_index(builder, entries);
+    EXPECT_EQ(recover_segment(path_).error().code, "TF_NEWER_FORMAT");
+    EXPECT_EQ(read_file(path_), builder.file());
+  }
+}
+
+TEST_F(RecoveryTest, ASegmentWithoutAWholeBlockIsBegunAnew) {
+  Bytes bytes = sample_segment(1).file();
+  bytes.resize(3000);
+  write_file(path_, bytes);
+  write_file(index_path_of(path_), Bytes(64, 1));
+  const RecoveredTail tail = recover();
+  EXPECT_EQ(tail.segment_id, 0u);
+  EXPECT_EQ(tail.end_offset, 0u);
+  EXPECT_GT(tail.torn_tail_bytes, 0u);
+  EXPECT_TRUE(read_file(path_).empty());
+  EXPECT_FALSE(std::filesystem::exists(index_path_of(path_)));
+}
+
+TEST_F(RecoveryTest, RepairReadsAllBlocksAndMendsALyingIndex) {
+  const auto builder = sample_segment(4);
+  Bytes bytes = builder.file();
+  bytes.resize(bytes.size() + 700, 0x11);
+  write_file(path_, bytes);
+  auto lying = builder.entries();
+  BlockHeader header{};
+  std::memcpy(&header, bytes.data() + builder.offset(1), sizeof header);
+  header.min_ts_recv += 5;
+  lying[1] = make_entry(&lying[0], header, builder.offset(1));
+  ASSERT_TRUE(write_index(path_, builder.segment_id(), lying));
+  auto report = repair_segment(path_);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report.value().torn_tail_bytes, 700u);
+  EXPECT_TRUE(report.value().index_rebuilt);
+  expect_sound(4);
+  auto again = repair_segment(path_);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again.value().torn_tail_bytes, 0u);
+  EXPECT_FALSE(again.value().index_rebuilt);
+}
+
+}  // namespace
+}  // namespace tickforge

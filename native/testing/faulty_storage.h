@@ -1,0 +1,84 @@
+// Storage on real files that misbehaves when it is told to.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "journal/posix_storage.h"
+
+namespace tickforge::testing {
+
+/// What goes wrong; shared with the test, which may change it at any time.
+struct Faults {
+  /// A write takes at most this many bytes.
+  std::atomic<std::size_t> write_limit{std::numeric_limits<std::size_t>::max()};
+  /// Every second write or so is interrupted before it begins.
+  std::atomic<bool> interrupts{false};
+  /// Bytes that fit the disk; a write beyond fails with write_error.
+  std::atomic<std::uint64_t> space{std::numeric_limits<std::uint64_t>::max()};
+  std::atomic<int> write_error{ENOSPC};
+  /// Syncs that succeed before one fails with EIO; those after it claim success.
+  std::atomic<std::int64_t> good_syncs{std::numeric_limits<std::int64_t>::max()};
+  std::atomic<int> reserve_error{0};
+  std::atomic<bool> index_fails{false};
+  std::atomic<std::uint64_t> writes{0};
+  std::atomic<std::uint64_t> syncs{0};
+};
+
+class FaultyStorage : public PosixStorage {
+ public:
+  explicit FaultyStorage(std::shared_ptr<Faults> faults) : faults_(std::move(faults)) {}
+
+  int submit_write(int file, const iovec* parts, std::size_t count, std::uint64_t offset) override {
+    const std::uint64_t number = faults_->writes++;
+    if (faults_->interrupts && number % 2 == 0) return end_write(number % 4 == 0 ? -EINTR : -EAGAIN);
+    std::size_t allowed = std::min<std::uint64_t>(faults_->write_limit, faults_->space - std::min(faults_->space.load(), written_));
+    if (allowed == 0) return end_write(-faults_->write_error);
+    std::vector<iovec> cut;
+    for (std::size_t i = 0; i < count && allowed > 0; ++i) {
+      cut.push_back({parts[i].iov_base, std::min(parts[i].iov_len, allowed)});
+      allowed -= cut.back().iov_len;
+    }
+    PosixStorage::submit_write(file, cut.data(), cut.size(), offset);
+    const Completions ended = PosixStorage::poll(0);
+    if (ended.write_result > 0) written_ += static_cast<std::uint64_t>(ended.write_result);
+    return end_write(ended.write_result);
+  }
+
+  int submit_sync(int) override {
+    faults_->syncs += 1;
+    ended_.sync_done = true;
+    ended_.sync_result = faults_->good_syncs-- == 0 ? -EIO : 0;
+    return 0;
+  }
+
+  Completions poll(std::int64_t) override { return std::exchange(ended_, Completions{}); }
+
+  int write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) override {
+    if (faults_->index_fails) return -ENOSPC;
+    // Short here as well.
+    return PosixStorage::write_now(file, bytes, std::min(length, faults_->write_limit.load()), offset);
+  }
+
+  int reserve(int file, std::uint64_t offset, std::uint64_t length) override {
+    return faults_->reserve_error != 0 ? -faults_->reserve_error : PosixStorage::reserve(file, offset, length);
+  }
+
+ private:
+  int end_write(int result) {
+    ended_.write_done = true;
+    ended_.write_result = result;
+    return 0;
+  }
+
+  std::shared_ptr<Faults> faults_;
+  Completions ended_;
+  std::uint64_t written_ = 0;
+};
+
+}  // namespace tickforge::testing
