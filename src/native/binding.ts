@@ -1,0 +1,218 @@
+// The whole native surface. The only file that loads the addon; everything else imports these types.
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { TickforgeError } from '../errors.ts'
+
+/** Record counts since the journal was opened: taken over from the ring, handed to the kernel, on the disk. */
+export interface Watermarks {
+  appended: bigint
+  written: bigint
+  durable: bigint
+}
+
+/** What opening a journal found. All counts are 0 and `clean` is true for a new one. */
+export interface RecoveryReport {
+  /** File that is appended to, '' when nothing has been written yet today. */
+  segment: string
+  /** False when the last writer ended without closing its segment. */
+  clean: boolean
+  blocks: number
+  records: bigint
+  /** Bytes after the last whole block that were cut off. */
+  tornTailBytes: number
+  /** Damaged blocks that were left in place, because whole blocks follow them. */
+  corruptBlocks: number
+  indexRebuilt: boolean
+  bytesRead: number
+  /** Largest instrument number in the segment; new definitions go on from here. */
+  lastInstrument: number
+  /** Largest ts_recv in the segment, NONE_I64 when it is new. */
+  lastTsRecv: bigint
+}
+
+/** Word indexes (Int32Array) of `NativeJournal.ringControl`. Positions are counts of cells modulo 2^32. */
+export const RING_HEAD = 0
+export const RING_TAIL = 16
+export const RING_CONSUMER_WAITING = 32
+export const RING_ERROR = 64
+
+/** One writer thread with its ring. Lives until close() resolves. */
+export interface NativeJournal {
+  /** One page: head, tail and waiter words, each on its own cache line. Access them with Atomics. */
+  readonly ringControl: ArrayBuffer
+  /** 2 x capacity bytes, the second half mapped onto the first: a record never wraps. */
+  readonly ringCells: ArrayBuffer
+  readonly recovery: RecoveryReport
+  /** Wakes the writer. Needed only when ringControl[RING_CONSUMER_WAITING] is not 0 after a publish. */
+  wake(): void
+  /** Blocks this thread until `cells` cells are free, the writer failed, or the time is over. True = they are free. */
+  waitForSpace(cells: number, timeoutMs: number): boolean
+  /** Resolves when all that was published before the call is durable; rejects with the writer's error. */
+  flush(): Promise<Watermarks>
+  /** Drains, syncs, marks the segment closed, stops the thread. Rejects with the writer's error; the files are closed either way. */
+  close(): Promise<Watermarks>
+  watermarks(): Watermarks
+  /** The error that stopped the writer, or null. */
+  error(): NativeError | null
+}
+
+export interface NativeError {
+  code: string
+  message: string
+  path: string
+  errno: number
+}
+
+export interface JournalOptions {
+  directory: string
+  /** Name of the journal, [a-z0-9_-]{1,32}. */
+  name: string
+  /** Bytes of the ring, a power of two of at least 1 MiB. */
+  ringBytes: number
+  /** A block that is not full is written after this time. */
+  flushIntervalMs: number
+  /** true: each batch is synced (fdatasync) as soon as the one before is; false: only flush(), close() and a full segment sync. */
+  syncEachBatch: boolean
+  /** True: never append to an existing segment of the day, start the next part (imports). */
+  newPart: boolean
+  /** Who writes, for the segment record: 'tickforge 0.1.0'. */
+  writer: string
+}
+
+/** A segment of the past or of a running recorder, mapped read-only. */
+export interface NativeSegment {
+  readonly path: string
+  readonly segmentId: bigint
+  readonly version: number
+  readonly journal: string
+  readonly day: number
+  readonly part: number
+  readonly blockCount: number
+  readonly recordCount: bigint
+  readonly fileBytes: number
+  /** Bytes of whole blocks; what lies behind is a torn tail or space that was set aside. */
+  readonly validBytes: number
+  readonly indexState: 'ok' | 'missing' | 'wrong'
+  /** Closed in order by its writer. */
+  readonly closed: boolean
+  /**
+   * One INDEX_ENTRY_BYTES entry a block: entry i is block i, and one of length 0 keeps the place of a block that cannot be
+   * read. A new buffer after load() found the index lying; entries of blocks that were loaded before do not change.
+   */
+  readonly index: ArrayBuffer
+  /**
+   * Maps blocks [first, first + n) with n as many as fit `maxBytes`, at least one, and checks each one's CRC.
+   * `damaged` holds the positions (0 = first) of blocks that fail; their payload must not be read.
+   */
+  load(first: number, maxBytes: number): LoadedBlocks
+  /** Lower bound: the first block that can hold a record with ts_recv >= ts. */
+  find(ts: bigint): number
+  close(): void
+}
+
+export interface LoadedBlocks {
+  /** Copy-on-write mapping of the file from the first block's offset to the last one's end. */
+  buffer: ArrayBuffer
+  count: number
+  damaged: number[]
+}
+
+/** Result of reading every byte of a segment, without trusting its index. */
+export interface SegmentScan {
+  path: string
+  segmentId: bigint
+  version: number
+  blocks: number
+  records: bigint
+  corruptBlocks: number
+  /** Bytes after the last whole block, up to the last byte that is not zero. */
+  tornTailBytes: number
+  /** Blocks or records whose numbers, times or counts contradict each other or the block header. */
+  orderErrors: number
+  indexState: 'ok' | 'missing' | 'wrong'
+  closed: boolean
+  minTsRecv: bigint
+  maxTsRecv: bigint
+  fileBytes: number
+  /** First problems in words, at most 16: what, at which offset. */
+  problems: string[]
+}
+
+export interface NativeBinding {
+  /** Locks the directory, recovers the newest segment, starts the writer. Throws NativeError-shaped errors. */
+  openJournal(options: JournalOptions): NativeJournal
+  openSegment(path: string): NativeSegment
+  scanSegment(path: string): SegmentScan
+  /** Cuts a torn tail and writes the index anew. The directory must not be recorded into. Returns what it did. */
+  repairSegment(path: string): { tornTailBytes: number; indexRebuilt: boolean }
+  /** Receive clock: writes ns since the epoch into the first 8 bytes of the view (as two Int32, little-endian). */
+  stamp(view: Int32Array): void
+  /** ns since the epoch. */
+  now(): bigint
+  crc32c(bytes: Uint8Array): number
+  /** Fills `cells` trades into the journal's ring from a native thread and waits until they are written: for the benchmark. */
+  benchFill(journal: NativeJournal, records: number): void
+  /** The kernel interface in use, 'io_uring' or 'pwritev2', and why. */
+  writerKind(): string
+  /** Memory for columns of one record type with room for `rows` rows (at least 1,020); see src/export/columns.ts. */
+  createColumns(type: ColumnTableType, rows: number): NativeColumns
+}
+
+export type ColumnTableType = 'trade' | 'quote' | 'book'
+
+/** Columns of one record type, filled from loaded blocks. */
+export interface NativeColumns {
+  /** Values and validity bits of all columns. Lives as long as it is referred to, also without this object. */
+  readonly buffer: ArrayBuffer
+  readonly rows: number
+  /**
+   * Appends rows from `source.position` on, and moves it. True: the source is used up. False: there is no room for the
+   * next record; go on with another NativeColumns, or with this one after reset().
+   */
+  extract(source: ColumnSource): boolean
+  /** Forgets the rows and keeps the memory: everything that was made over `buffer` changes with the next extract(). */
+  reset(): void
+  columns(): ColumnPlace[]
+  /** Trade ids that are text, with their rows. */
+  texts(): { row: number; text: string }[]
+}
+
+/** Where a column lies in `NativeColumns.buffer`, in bytes. `validity` and `nullCount` mean something when nullable. */
+export interface ColumnPlace {
+  name: string
+  kind: 'timestamp' | 'instrument' | 'side' | 'price' | 'size' | 'uint64' | 'uint16' | 'bool'
+  nullable: boolean
+  values: number
+  validity: number
+  nullCount: number
+}
+
+/** Loaded blocks and what to take from them. */
+export interface ColumnSource {
+  /** As load() returned it. */
+  buffer: ArrayBuffer
+  /** Three numbers a whole block: byte offset and length of its payload, number of its first record in the segment. */
+  payloads: Float64Array
+  /** Where to begin: [payload, byte offset in it, record in it]; [0, 0, 0] at first. extract() moves it. */
+  position: Float64Array
+  /** ts_recv in [from, to). */
+  from: bigint
+  to: bigint
+  /** Definition number -> index of the instrument in the dictionary; -1 = not wanted. */
+  instruments: Int32Array
+  /** Per definition number: multiply mantissas by 10^k, k <= 18, to reach the common scale. Missing means 0. */
+  priceShift: Uint8Array
+  sizeShift: Uint8Array
+}
+
+/** Loads build/release/tickforge.node. Throws TF_NATIVE_MISSING with the command that builds it. */
+export function loadNative(): NativeBinding {
+  if (cached !== undefined) return cached
+  const path = fileURLToPath(new URL('../../build/release/tickforge.node', import.meta.url))
+  if (!existsSync(path)) throw new TickforgeError('TF_NATIVE_MISSING', `the native core is not built (${path})`)
+  cached = createRequire(import.meta.url)(path) as NativeBinding
+  return cached
+}
+
+let cached: NativeBinding | undefined

@@ -1,0 +1,230 @@
+// Encodes records into cells, straight into the memory that the journal's writer reads. No allocation, no native call.
+import { TickforgeError } from '../errors.ts'
+import { CELL_BYTES, CELLS_PER_RECORD_MAX } from './layout.ts'
+
+const WORDS = CELL_BYTES / 4
+const HEAD_WORDS = 8
+
+/** Where cells go. Positions count cells modulo 2^32; the memory of a record is always contiguous. */
+export interface CellMemory {
+  /** The same bytes twice. Cell `position & mask` starts at word `(position & mask) * 16`. */
+  readonly words: Int32Array
+  readonly bytes: Uint8Array
+  readonly mask: number
+  /** Makes room for `cells` cells from `position` on and returns the position up to which all is free. Throws when it cannot. */
+  reserve(position: number, cells: number): number
+  /** Hands everything before `position` over to the reader of this memory. */
+  publish(position: number): void
+}
+
+/**
+ * One writer a memory. Use: beginFrame(), any number of begin() ... end(), then endFrame() to publish, or
+ * rollback() to take back all of the frame.
+ */
+export class CellWriter {
+  /** Alias of the memory's words; index = word index as begin() returns it plus a byte offset / 4. */
+  words: Int32Array
+  bytes: Uint8Array
+  /** Records begun in this frame. */
+  frameRecords = 0
+  /** Records published since the start. */
+  records = 0
+
+  readonly #memory: CellMemory
+  #mask: number
+  #position = 0
+  #frameStart = 0
+  #limit = 0
+  #tsLow = 0
+  #tsHigh = 0
+  #frameLow = 0
+  #frameHigh = 0
+
+  constructor(memory: CellMemory, position = 0) {
+    this.#memory = memory
+    this.words = memory.words
+    this.bytes = memory.bytes
+    this.#mask = memory.mask
+    this.#position = position
+    this.#frameStart = position
+    this.#limit = position
+  }
+
+  /**
+   * Starts a frame: everything that follows carries this receive time (two words of an i64, ns), this connection
+   * (1 to 65535, 0 = none) and this frame number (below 2^48).
+   */
+  beginFrame(tsLow: number, tsHigh: number, connection: number, frameNumber: number): void {
+    this.#tsLow = tsLow
+    this.#tsHigh = tsHigh
+    this.#frameLow = frameNumber % 4294967296 | 0
+    this.#frameHigh = (connection << 16) | Math.floor(frameNumber / 4294967296)
+    this.#frameStart = this.#position
+    this.frameRecords = 0
+  }
+
+  /** Publishes the frame's records at once: a reader sees all of a frame or nothing. */
+  endFrame(): void {
+    if (this.#position !== this.#frameStart) {
+      this.#frameStart = this.#position
+      this.records += this.frameRecords
+      this.#memory.publish(this.#position)
+    }
+    this.frameRecords = 0
+  }
+
+  /** Takes back every record since beginFrame() or since the last publishPart(). */
+  rollback(): void {
+    this.#position = this.#frameStart
+    this.frameRecords = 0
+  }
+
+  /** Publishes what the frame has so far; it can no longer be taken back. For frames larger than the memory. */
+  publishPart(): void {
+    this.endFrame()
+  }
+
+  /**
+   * Starts a record of `cells` zeroed cells and writes its head. `event` words are the venue's time in ns.
+   * Returns the word index of the record. The record may be made shorter with resize() before the next begin().
+   */
+  begin(type: number, cells: number, flags: number, instrument: number, eventLow: number, eventHigh: number): number {
+    if (cells > CELLS_PER_RECORD_MAX) throw new TickforgeError('TF_INTERNAL', `a record of ${cells} cells was begun`)
+    const position = this.#position
+    if (((this.#limit - position - cells) | 0) < 0) this.#reserve(cells)
+    const at = (position & this.#mask) * WORDS
+    const words = this.words
+    const end = at + cells * WORDS
+    // A loop is faster than fill() for the one or two cells of most records.
+    if (cells > 4) words.fill(0, at + HEAD_WORDS, end)
+    else for (let i = at + HEAD_WORDS; i < end; i++) words[i] = 0
+    words[at] = cells | (type << 8) | (flags << 16)
+    words[at + 1] = instrument
+    words[at + 2] = this.#tsLow
+    words[at + 3] = this.#tsHigh
+    words[at + 4] = eventLow
+    words[at + 5] = eventHigh
+    words[at + 6] = this.#frameLow
+    words[at + 7] = this.#frameHigh
+    this.#position = (position + cells) | 0
+    this.frameRecords++
+    return at
+  }
+
+  /** Gives back the last cells of the record that was begun last. */
+  resize(at: number, cells: number): void {
+    const words = this.words
+    const had = (words[at] as number) & 0xff
+    words[at] = ((words[at] as number) & ~0xff) | cells
+    this.#position = (this.#position - had + cells) | 0
+  }
+
+  /** Adds zeroed cells to the record that was begun last. */
+  extend(at: number, more: number): void {
+    const position = this.#position
+    if (((this.#limit - position - more) | 0) < 0) this.#reserve(more)
+    const words = this.words
+    const head = words[at] as number
+    const cells = (head & 0xff) + more
+    if (cells > CELLS_PER_RECORD_MAX) throw new TickforgeError('TF_INTERNAL', `a record grew to ${cells} cells`)
+    const from = at + (head & 0xff) * WORDS
+    for (let i = from; i < from + more * WORDS; i++) words[i] = 0
+    words[at] = (head & ~0xff) | cells
+    this.#position = (position + more) | 0
+  }
+
+  /** Replaces the flags of a record. */
+  setFlags(at: number, flags: number): void {
+    this.words[at] = ((this.words[at] as number) & 0xffff) | (flags << 16)
+  }
+
+  /** Replaces the event time of a record (ns, two words). */
+  setEvent(at: number, low: number, high: number): void {
+    this.words[at + 4] = low
+    this.words[at + 5] = high
+  }
+
+  /** Writes an i64 or u64 at a byte offset of the record (a multiple of 4). */
+  put64(at: number, offset: number, low: number, high: number): void {
+    const word = at + (offset >> 2)
+    this.words[word] = low
+    this.words[word + 1] = high
+  }
+
+  /** The all-ones "none" of ids, kNoneU64. */
+  putNoId(at: number, offset: number): void {
+    this.put64(at, offset, -1, -1)
+  }
+
+  /** The "none" of times and prices, kNoneI64. */
+  putNone(at: number, offset: number): void {
+    this.put64(at, offset, 0, -2147483648)
+  }
+
+  put32(at: number, offset: number, value: number): void {
+    this.words[at + (offset >> 2)] = value
+  }
+
+  put16(at: number, offset: number, value: number): void {
+    const byte = at * 4 + offset
+    this.bytes[byte] = value & 0xff
+    this.bytes[byte + 1] = (value >> 8) & 0xff
+  }
+
+  put8(at: number, offset: number, value: number): void {
+    this.bytes[at * 4 + offset] = value
+  }
+
+  putBytes(at: number, offset: number, source: Uint8Array): void {
+    this.bytes.set(source, at * 4 + offset)
+  }
+
+  #reserve(cells: number): void {
+    this.#limit = this.#memory.reserve(this.#position, cells)
+    this.words = this.#memory.words
+    this.bytes = this.#memory.bytes
+    this.#mask = this.#memory.mask
+  }
+}
+
+/** Cells in ordinary memory, growing as needed: for tests, golden files and re-normalisation. */
+export class BufferMemory implements CellMemory {
+  words: Int32Array
+  bytes: Uint8Array
+  mask: number
+  published = 0
+
+  constructor(cells = 1024) {
+    const size = 2 ** Math.ceil(Math.log2(Math.max(cells, CELLS_PER_RECORD_MAX + 1)))
+    this.words = new Int32Array(size * WORDS)
+    this.bytes = new Uint8Array(this.words.buffer)
+    this.mask = size - 1
+  }
+
+  reserve(position: number, cells: number): number {
+    const needed = position + cells
+    if (needed > this.mask + 1) {
+      const size = 2 ** Math.ceil(Math.log2(needed))
+      const words = new Int32Array(size * WORDS)
+      words.set(this.words)
+      this.words = words
+      this.bytes = new Uint8Array(words.buffer)
+      this.mask = size - 1
+    }
+    return this.mask + 1
+  }
+
+  publish(position: number): void {
+    this.published = position
+  }
+
+  /** The published cells, a view. */
+  cells(): Uint8Array {
+    return this.bytes.subarray(0, this.published * CELL_BYTES)
+  }
+
+  /** Forgets everything; a CellWriter on this memory must be made anew. */
+  clear(): void {
+    this.published = 0
+  }
+}

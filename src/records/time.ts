@@ -1,0 +1,54 @@
+// Times as people write them: ISO 8601 with up to nine fractional digits, or integer nanoseconds since 1970, UTC.
+import { TickforgeError } from '../errors.ts'
+
+const ISO = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}:?\d{2})?)?$/
+export const NS_PER_SECOND = 1_000_000_000n
+export const NS_PER_DAY = 86_400n * NS_PER_SECOND
+
+/** Nanoseconds of a time. Without a zone it is UTC. Throws TF_BAD_TIME naming `option`. */
+export function parseTime(text: string, option: string): bigint {
+  if (/^-?\d{1,19}$/.test(text) && !/^\d{4}$/.test(text)) return BigInt(text)
+  const parts = ISO.exec(text.trim())
+  if (parts === null) throw new TickforgeError('TF_BAD_TIME', `${option}: '${text}' is not a time`)
+  const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '', zone = 'Z'] = parts
+  const fields = [year, month, day, hour, minute, second].map(Number) as [number, number, number, number, number, number]
+  const ms = Date.UTC(fields[0], fields[1] - 1, fields[2], fields[3], fields[4], fields[5])
+  const back = new Date(ms)
+  if (
+    back.getUTCMonth() !== fields[1] - 1 ||
+    back.getUTCDate() !== fields[2] ||
+    back.getUTCHours() !== fields[3] ||
+    fields[4] > 59 ||
+    fields[5] > 59
+  ) {
+    throw new TickforgeError('TF_BAD_TIME', `${option}: '${text}' is not in the calendar`)
+  }
+  let ns = BigInt(ms) * 1_000_000n + BigInt(fraction.padEnd(9, '0'))
+  if (zone !== 'Z') {
+    const sign = zone.startsWith('-') ? 1n : -1n
+    ns += sign * (BigInt(zone.slice(1, 3)) * 3600n + BigInt(zone.slice(-2)) * 60n) * NS_PER_SECOND
+  }
+  return ns
+}
+
+/** ISO 8601 with nine fractional digits, UTC: '2024-08-08T23:54:16.172217566Z'. */
+export function formatTime(ns: bigint): string {
+  const fraction = ((ns % NS_PER_SECOND) + NS_PER_SECOND) % NS_PER_SECOND
+  const ms = Number((ns - fraction) / 1_000_000n)
+  return `${new Date(ms).toISOString().slice(0, 19)}.${fraction.toString().padStart(9, '0')}Z`
+}
+
+/** '2024-08-08' of a count of days since 1970-01-01. */
+export function formatDay(day: number): string {
+  return new Date(day * 86_400_000).toISOString().slice(0, 10)
+}
+
+/** Nanoseconds as a short duration for people: '1h 02m', '12.3 s', '850 ms'. */
+export function formatDuration(ns: bigint): string {
+  const seconds = Number(ns / 1_000_000n) / 1000
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`
+  if (seconds < 60) return `${seconds.toFixed(1)} s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return `${minutes}m ${String(Math.floor(seconds % 60)).padStart(2, '0')}s`
+  return `${Math.floor(minutes / 60)}h ${String(minutes % 60).padStart(2, '0')}m`
+}
