@@ -1,0 +1,470 @@
+// Binance frames to records: spot, USD-M and COIN-M futures.
+//
+//   trade        {"e":"trade","E":1723161255343,"s":"BTCUSDT","t":3735683259,"p":"61837.63000000","q":"0.02000000","T":1723161255342,"m":true,"M":true}
+//   trade        {"e":"trade","E":..,"T":..,"s":"BTCUSDT","t":5266583935,"p":"61800.30","q":"0.006","X":"MARKET","m":false}   futures
+//   aggTrade     {"e":"aggTrade","E":..,"s":"BTCUSDT","a":26129,"p":"0.01","q":"1.00","f":100,"l":105,"T":..,"m":true}
+//   bookTicker   {"u":400900217,"s":"BNBUSDT","b":"25.35190000","B":"31.21000000","a":"25.36520000","A":"40.66000000"}        spot
+//   bookTicker   {"e":"bookTicker","u":..,"s":..,"b":..,"B":..,"a":..,"A":..,"T":..,"E":..}                                   futures
+//   depthUpdate  {"e":"depthUpdate","E":..,"s":"BTCUSDT","U":157,"u":160,"b":[["61730.17000000","0.00000000"]],"a":[]}         spot
+//   depthUpdate  {"e":"depthUpdate","E":..,"T":..,"s":"BTCUSDT","U":157,"u":160,"pu":149,"b":[],"a":[]}                        futures
+//   partial book {"lastUpdateId":160,"bids":[],"asks":[]}           spot; futures send depthUpdate on these streams too
+//
+// either as they are or, on /stream, inside {"stream":"btcusdt@trade","data":{...}}. Times are milliseconds, or
+// microseconds on a connection with timeUnit=MICROSECOND. Members are asked for in the order in which the venue sends
+// them, which is fast; any other order reads the same.
+import {
+  Flag,
+  GapCause,
+  NONE_U64,
+  QUOTE_ASK_PRICE,
+  QUOTE_ASK_SIZE,
+  QUOTE_BID_PRICE,
+  QUOTE_BID_SIZE,
+  QUOTE_SEQUENCE,
+  QUOTE_TS_SENT,
+  QUOTE_UPDATE_ID,
+  RecordType,
+  TextReason,
+  TRADE_BUYER_ORDER_ID,
+  TRADE_FIRST_ID,
+  TRADE_ID,
+  TRADE_KIND,
+  TRADE_LAST_ID,
+  TRADE_PRICE,
+  TRADE_SELLER_ORDER_ID,
+  TRADE_SEQUENCE,
+  TRADE_SIZE,
+  TRADE_TS_SENT,
+  TradeKind,
+} from '../../records/layout.ts'
+import { ByteTable } from '../byte-table.ts'
+import type { Adapter, NormalizerContext } from '../feed.ts'
+import { type ConnectionState, FrameNormalizer, READ, type ReadResult } from '../frame-normalizer.ts'
+import type { Instrument } from '../instruments.ts'
+import { keys } from '../json-reader.ts'
+import { BinanceConnection, eventKinds, type FrameKind, type StreamState, type SymbolState } from './connection.ts'
+import { definitionChange, readExchangeInfo, type SymbolInfo } from './exchange-info.ts'
+import type { Market } from './market.ts'
+
+const K = keys('e', 'E', 'T', 's', 't', 'p', 'q', 'X', 'm', 'a', 'b', 'f', 'l', 'u', 'U', 'pu', 'A', 'B')
+const ENVELOPE = keys('stream', 'data', 'result', 'error', 'code', 'id')
+const REST = keys('lastUpdateId', 'E', 'T', 'symbol', 'bids', 'asks', 'symbols', 'code')
+
+const TRADE_CELLS = 2
+const QUOTE_CELLS = 2
+const NONE_HIGH = -2147483648
+/** Updates that go by before a snapshot is asked for again when the venue has answered with an error. */
+const PATIENCE = 500
+
+const TRADE_KINDS: Record<string, TradeKind> = {
+  MARKET: TradeKind.market,
+  INSURANCE_FUND: TradeKind.insuranceFund,
+  ADL: TradeKind.adl,
+  NA: TradeKind.notApplicable,
+}
+
+export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
+  readonly #market: Market
+  readonly #events = eventKinds()
+  readonly #tradeKinds = new ByteTable((name) => TRADE_KINDS[name] ?? TradeKind.none)
+  readonly #infos = new Map<string, SymbolInfo>()
+  /** Of the frame being read: its stream, whether it is wrapped in {"stream","data"}, its times. */
+  #stream: StreamState | undefined
+  #combined = false
+  #eventLow = 0
+  #eventHigh = 0
+  #sentLow = 0
+  #sentHigh = 0
+  /** Symbols with a gap behind which no book has been whole again. */
+  readonly #suspects = new Set<string>()
+
+  constructor(market: Market, adapter: Adapter, context: NormalizerContext) {
+    super(adapter.name, adapter.connectionIntegrity, context)
+    this.#market = market
+  }
+
+  protected override createConnection(state: ConnectionState): BinanceConnection {
+    return new BinanceConnection(state, {
+      market: this.#market,
+      instrument: (symbol) => this.table.get(symbol, this.#market.defaults(symbol)),
+      isSuspect: (symbol) => this.#suspects.has(symbol),
+    })
+  }
+
+  override interrupted(id: number, cause: GapCause): void {
+    super.interrupted(id, cause)
+    const connection = [...this.connections()].find((known) => known.id === id)
+    for (const instrument of connection?.instruments ?? []) this.#suspects.add(instrument.symbol)
+  }
+
+  // ---- frames
+
+  protected override read(connection: BinanceConnection): ReadResult {
+    const reader = this.reader
+    this.#combined = false
+    this.#stream = connection.only
+    if (!reader.isObject()) return TextReason.unmapped
+    reader.enter()
+    if (reader.find(ENVELOPE.stream)) {
+      this.#combined = true
+      this.#stream = reader.intern(connection.streams)
+      reader.require(ENVELOPE.data)
+      if (!reader.isObject()) return TextReason.unmapped
+      reader.enter()
+    }
+    switch (this.#stream?.kind ?? this.#kind()) {
+      case 'bookTicker':
+        return this.#quote(connection)
+      case 'trade':
+        return this.#trade(connection)
+      case 'depth':
+        return this.#update(connection)
+      case 'aggTrade':
+        return this.#aggTrade(connection)
+      case 'partialDepth':
+        return this.#partialBook(connection)
+      case 'serverShutdown':
+        this.#end()
+        this.request({ kind: 'reconnect', connection: connection.id, reason: 'the venue announces that it shuts down' })
+        return TextReason.control
+      default:
+        return this.#combined ? TextReason.unmapped : this.#control()
+    }
+  }
+
+  /** Kind of a frame whose stream is not known. */
+  #kind(): FrameKind {
+    const reader = this.reader
+    if (reader.find(K.e)) return reader.intern(this.#events)
+    // Spot's bookTicker has no "e".
+    const quote = reader.find(K.u) && reader.find(K.s) && reader.find(K.b) && reader.find(K.B)
+    return quote && reader.find(K.a) && reader.find(K.A) ? 'bookTicker' : 'other'
+  }
+
+  /** {"result":null,"id":1}, {"error":{"code":2,"msg":".."},"id":1}, {"code":-1121,"msg":".."}, or a market's data that has no record yet. */
+  #control(): ReadResult {
+    const reader = this.reader
+    const refused = reader.find(ENVELOPE.error) || reader.find(ENVELOPE.code)
+    if (refused) this.warn(`${this.venue}: the venue answered with an error: ${reader.raw()}`)
+    return refused || (reader.find(ENVELOPE.result) && reader.find(ENVELOPE.id)) ? TextReason.control : TextReason.unmapped
+  }
+
+  /** The frame's symbol: what "s" says, which is nearly always what the stream's name says. */
+  #symbol(connection: BinanceConnection): SymbolState {
+    const { reader } = this
+    reader.require(K.s)
+    const expected = this.#stream?.symbol
+    return expected !== undefined && reader.takeIf(expected.bytes) ? expected : reader.intern(connection.symbols)
+  }
+
+  /** Nothing of the frame can fail any more behind this. */
+  #end(): void {
+    this.reader.leave()
+    if (this.#combined) this.reader.leave()
+    this.reader.end()
+  }
+
+  #trade(connection: BinanceConnection): ReadResult {
+    const { reader, writer } = this
+    const at = this.#beginTrade(connection, K.t)
+    if (this.#market.futures) {
+      if (reader.find(K.X)) writer.put8(at, TRADE_KIND, reader.intern(this.#tradeKinds))
+    } else {
+      // Until 2023 spot named both orders.
+      this.#optionalId(at, TRADE_BUYER_ORDER_ID, K.b)
+      this.#optionalId(at, TRADE_SELLER_ORDER_ID, K.a)
+    }
+    this.#finishTrade(at, 0)
+    return READ
+  }
+
+  #aggTrade(connection: BinanceConnection): ReadResult {
+    const at = this.#beginTrade(connection, K.a)
+    this.#optionalId(at, TRADE_FIRST_ID, K.f)
+    this.#optionalId(at, TRADE_LAST_ID, K.l)
+    this.#finishTrade(at, Flag.aggregate)
+    return READ
+  }
+
+  /** What all trades have, up to the size. */
+  #beginTrade(connection: BinanceConnection, id: Uint8Array): number {
+    const { reader, writer } = this
+    reader.require(K.E)
+    reader.millisOrMicros()
+    const sentLow = reader.low
+    const sentHigh = reader.high
+    const { instrument } = this.#symbol(connection)
+    if (instrument.number === 0) this.#define(instrument)
+    const at = writer.begin(RecordType.trade, TRADE_CELLS, 0, this.number(connection, instrument), 0, NONE_HIGH)
+    writer.put64(at, TRADE_TS_SENT, sentLow, sentHigh)
+    writer.putNoId(at, TRADE_SEQUENCE)
+    writer.putNoId(at, TRADE_FIRST_ID)
+    writer.putNoId(at, TRADE_LAST_ID)
+    writer.putNoId(at, TRADE_BUYER_ORDER_ID)
+    writer.putNoId(at, TRADE_SELLER_ORDER_ID)
+    reader.require(id)
+    reader.unsigned()
+    writer.put64(at, TRADE_ID, reader.low, reader.high)
+    reader.require(K.p)
+    this.putPrice(at, TRADE_PRICE, instrument)
+    reader.require(K.q)
+    this.putSize(at, TRADE_SIZE, instrument)
+    return at
+  }
+
+  #finishTrade(at: number, flags: number): void {
+    const { reader, writer } = this
+    reader.require(K.T)
+    reader.millisOrMicros()
+    writer.setEvent(at, reader.low, reader.high)
+    reader.require(K.m)
+    // "m": the buyer was in the book, so the seller was the aggressor.
+    const side = reader.boolean() ? Flag.sell : Flag.buy
+    writer.setFlags(at, flags | side | Flag.last | Flag.extension)
+    this.#end()
+  }
+
+  #quote(connection: BinanceConnection): ReadResult {
+    const { reader, writer } = this
+    reader.require(K.u)
+    reader.unsigned()
+    const idLow = reader.low
+    const idHigh = reader.high
+    const { instrument } = this.#symbol(connection)
+    if (instrument.number === 0) this.#define(instrument)
+    const number = this.number(connection, instrument)
+    const at = writer.begin(RecordType.quote, QUOTE_CELLS, Flag.last | Flag.extension, number, 0, NONE_HIGH)
+    writer.put64(at, QUOTE_UPDATE_ID, idLow, idHigh)
+    writer.putNone(at, QUOTE_TS_SENT)
+    writer.putNoId(at, QUOTE_SEQUENCE)
+    reader.require(K.b)
+    this.putPrice(at, QUOTE_BID_PRICE, instrument)
+    reader.require(K.B)
+    this.putSize(at, QUOTE_BID_SIZE, instrument)
+    reader.require(K.a)
+    this.putPrice(at, QUOTE_ASK_PRICE, instrument)
+    reader.require(K.A)
+    this.putSize(at, QUOTE_ASK_SIZE, instrument)
+    if (this.#market.futures) {
+      reader.require(K.T)
+      reader.millisOrMicros()
+      writer.setEvent(at, reader.low, reader.high)
+      reader.require(K.E)
+      reader.millisOrMicros()
+      writer.put64(at, QUOTE_TS_SENT, reader.low, reader.high)
+    }
+    this.#end()
+    return READ
+  }
+
+  /** A change of a book. What is missing before it becomes a gap record in front of it. */
+  #update(connection: BinanceConnection): ReadResult {
+    const { reader, book } = this
+    this.#bookTimes()
+    const symbol = this.#symbol(connection)
+    const { instrument, continuity } = symbol
+    reader.require(K.U)
+    reader.unsigned()
+    const first = reader.bigint
+    reader.require(K.u)
+    reader.unsigned()
+    const last = reader.bigint
+    const previous = this.#previousId()
+    if (instrument.number === 0) this.#define(instrument)
+    const number = this.number(connection, instrument)
+    const missing = continuity.check(first, previous)
+    if (missing !== undefined) {
+      this.gap(number, GapCause.sequence, RecordType.book, missing, symbol.lastLow, symbol.lastHigh)
+    }
+    this.#beginBook(number, 0)
+    book.setIds(first, last, previous)
+    this.#levels(instrument, K.b, K.a)
+    this.#end()
+    continuity.update(first, last, previous)
+    connection.lastBook = symbol
+    symbol.lastLow = this.stamp.low
+    symbol.lastHigh = this.stamp.high
+    if (missing !== undefined) this.#setSuspect(symbol, true)
+    this.#resync(connection, symbol)
+    if (symbol.suspect) book.addFlags(Flag.maybeBadBook)
+    book.finish()
+    return READ
+  }
+
+  /** The best levels as a whole: a book of its own beside the one that updates build, and so without continuity. */
+  #partialBook(connection: BinanceConnection): ReadResult {
+    const { reader, book } = this
+    if (!this.#market.futures) {
+      this.#snapshot(connection, this.#stream?.symbol as SymbolState, Flag.snapshot)
+      return READ
+    }
+    this.#bookTimes()
+    const { instrument } = this.#symbol(connection)
+    reader.require(K.U)
+    reader.unsigned()
+    const first = reader.bigint
+    reader.require(K.u)
+    reader.unsigned()
+    const last = reader.bigint
+    const previous = this.#previousId()
+    if (instrument.number === 0) this.#define(instrument)
+    this.#beginBook(this.number(connection, instrument), Flag.snapshot)
+    book.setIds(first, last, previous)
+    this.#levels(instrument, K.b, K.a)
+    this.#end()
+    book.finish()
+    return READ
+  }
+
+  // ---- REST answers
+
+  protected override readRest(connection: BinanceConnection, path: string): ReadResult {
+    const { reader } = this
+    this.#combined = false
+    if (!reader.isObject()) return TextReason.unmapped
+    reader.enter()
+    const asked = new URL(path, 'http://localhost')
+    if (reader.find(REST.lastUpdateId)) return this.#restBook(connection, asked.searchParams.get('symbol'))
+    if (asked.pathname.endsWith('/exchangeInfo') && reader.find(REST.symbols)) return this.#exchangeInfo()
+    if (!reader.find(REST.code)) return TextReason.unmapped
+    this.warn(`${this.venue}: ${path} was answered with an error: ${reader.raw()}`)
+    reader.leave()
+    reader.end()
+    const symbol = asked.searchParams.get('symbol')
+    if (asked.pathname === this.#market.depthPath && symbol !== null) {
+      const state = connection.symbol(symbol)
+      state.requested = false
+      state.pause = PATIENCE
+    }
+    return TextReason.control
+  }
+
+  #restBook(connection: BinanceConnection, asked: string | null): ReadResult {
+    const { reader } = this
+    // Captures of other recorders hold answers without the question; COIN-M's name their symbol.
+    const name = asked ?? (reader.find(REST.symbol) ? reader.string() : undefined)
+    const symbol = name === undefined ? connection.lastBook : connection.symbol(name)
+    if (symbol === undefined) {
+      this.warn(`${this.venue}: a snapshot of a book does not say of which symbol, and no update came before it`)
+      return TextReason.control
+    }
+    const id = this.#snapshot(connection, symbol, Flag.snapshot | Flag.rest)
+    symbol.requested = false
+    symbol.continuity.snapshot(id)
+    this.#resync(connection, symbol)
+    return READ
+  }
+
+  /** {"lastUpdateId":160,"E":..,"T":..,"bids":[],"asks":[]}, the times only of futures. Returns the id. */
+  #snapshot(connection: BinanceConnection, symbol: SymbolState, flags: number): bigint {
+    const { reader, book } = this
+    const { instrument } = symbol
+    reader.require(REST.lastUpdateId)
+    reader.unsigned()
+    const id = reader.bigint
+    this.#sentHigh = NONE_HIGH
+    this.#eventHigh = NONE_HIGH
+    this.#sentLow = 0
+    this.#eventLow = 0
+    if (this.#market.futures) this.#bookTimes()
+    if (instrument.number === 0) this.#define(instrument)
+    this.#beginBook(this.number(connection, instrument), flags)
+    book.setIds(NONE_U64, id, NONE_U64)
+    this.#levels(instrument, REST.bids, REST.asks)
+    this.#end()
+    book.finish()
+    return id
+  }
+
+  /** What an exchangeInfo answer says dates the definitions in use, and waits for the other symbols to be used. */
+  #exchangeInfo(): ReadResult {
+    const infos = readExchangeInfo(this.reader)
+    this.#end()
+    for (const [symbol, info] of infos) {
+      this.#infos.set(symbol, info)
+      const instrument = this.table.known(symbol)
+      if (instrument !== undefined) this.#inform(instrument, info)
+    }
+    return READ
+  }
+
+  // ---- parts
+
+  /** Asks for a snapshot if the book cannot be built without one, and takes note when it is whole again. */
+  #resync(connection: BinanceConnection, symbol: SymbolState): void {
+    if (symbol.continuity.joined) {
+      if (symbol.suspect) this.#setSuspect(symbol, false)
+      return
+    }
+    if (symbol.requested || !symbol.continuity.needsSnapshot) return
+    if (symbol.pause > 0) {
+      symbol.pause--
+      return
+    }
+    symbol.requested = true
+    const { depthPath, depthLimit } = this.#market
+    const path = `${depthPath}?symbol=${encodeURIComponent(symbol.symbol)}&limit=${depthLimit}`
+    this.request({ kind: 'rest', path, purpose: `the order book of ${symbol.symbol}`, connection: connection.id })
+  }
+
+  #setSuspect(symbol: SymbolState, suspect: boolean): void {
+    symbol.suspect = suspect
+    if (suspect) this.#suspects.add(symbol.symbol)
+    else this.#suspects.delete(symbol.symbol)
+  }
+
+  /** A depth update's times: futures say when the engine made it and when it was sent, spot only the latter. */
+  #bookTimes(): void {
+    const { reader } = this
+    reader.require(K.E)
+    reader.millisOrMicros()
+    this.#sentLow = reader.low
+    this.#sentHigh = reader.high
+    if (this.#market.futures) {
+      reader.require(K.T)
+      reader.millisOrMicros()
+    }
+    this.#eventLow = reader.low
+    this.#eventHigh = reader.high
+  }
+
+  /** The id of the update before, which only futures give. */
+  #previousId(): bigint {
+    if (!this.#market.futures) return NONE_U64
+    this.reader.require(K.pu)
+    this.reader.unsigned()
+    return this.reader.bigint
+  }
+
+  #beginBook(number: number, flags: number): void {
+    const { book } = this
+    book.begin(number, flags, this.#market.futures)
+    book.setEvent(this.#eventLow, this.#eventHigh)
+    if (this.#market.futures) book.setSent(this.#sentLow, this.#sentHigh)
+  }
+
+  #levels(instrument: Instrument, bids: Uint8Array, asks: Uint8Array): void {
+    const { reader } = this
+    reader.require(bids)
+    this.readLevels(instrument, true)
+    reader.require(asks)
+    this.readLevels(instrument, false)
+  }
+
+  #optionalId(at: number, offset: number, name: Uint8Array): void {
+    const { reader } = this
+    if (!reader.find(name)) return
+    reader.unsigned()
+    this.writer.put64(at, offset, reader.low, reader.high)
+  }
+
+  /** Before a definition is written: expresses what exchangeInfo said in the decimals that are in force by now. */
+  #define(instrument: Instrument): void {
+    const info = this.#infos.get(instrument.symbol)
+    if (info !== undefined) this.#inform(instrument, info)
+  }
+
+  #inform(instrument: Instrument, info: SymbolInfo): void {
+    this.table.update(instrument.symbol, definitionChange(info, instrument), instrument)
+  }
+}
