@@ -1,0 +1,23 @@
+// What the exporters read: windows of loaded blocks with the definitions that hold in them.
+import type { InstrumentDefinition } from '../records/definition.ts'
+
+/** Blocks of one segment in memory. */
+export interface ExportWindow {
+  readonly buffer: ArrayBuffer
+  /** Three numbers a whole block: byte offset and length of its payload, number of its first record in the segment. */
+  readonly payloads: Float64Array
+  /** Definitions of the segment, by number. */
+  readonly definitions: readonly (InstrumentDefinition | undefined)[]
+}
+
+/** A range of a log. Every call of windows() goes through it from its beginning. */
+export interface ExportSource {
+  /** ts_recv in [from, to), ns. */
+  readonly from: bigint
+  readonly to: bigint
+  /** 'venue:symbol' of the wanted instruments; undefined = all. */
+  readonly instruments: ReadonlySet<string> | undefined
+  /** Every definition that a window can refer to: the common scale is taken from these before the first row. */
+  definitions(): Iterable<InstrumentDefinition>
+  windows(): Iterable<ExportWindow>
+}

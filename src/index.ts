@@ -1,0 +1,23 @@
+// The public interface of the package.
+export { ERRORS, type ErrorCode, TickforgeError } from './errors.ts'
+export { type CaptureFormat, type ImportOptions, type ImportReport, importCaptures } from './import/import.ts'
+export { verify, type VerifyReport } from './log/verify.ts'
+export { Log, openLog, type TableQuery } from './open-log.ts'
+export { Recorder, type RecorderOptions, type RecorderStatus } from './recorder/recorder.ts'
+export type { InstrumentDefinition } from './records/definition.ts'
+export type {
+  BookView,
+  ConnectionView,
+  DropView,
+  GapView,
+  InstrumentView,
+  QuoteView,
+  RecordName,
+  RecordView,
+  SegmentView,
+  TextView,
+  TradeView,
+} from './records/record-view.ts'
+export { formatTime, parseTime } from './records/time.ts'
+export type { Query, TimeInput } from './replay/query.ts'
+export type { RecordBatch } from './replay/replay.ts'

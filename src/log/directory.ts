@@ -1,0 +1,45 @@
+// Which files of a directory are ours, and in which order they were written.
+import { type Dirent, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { TickforgeError } from '../errors.ts'
+
+/** `<day>.<journal>.<part>.tfs` (docs/FORMAT.md, "Files"). */
+const SEGMENT_NAME = /^(\d{4}-\d{2}-\d{2})\.([a-z0-9_-]{1,32})\.(\d{3,})\.tfs$/
+
+export interface SegmentFile {
+  path: string
+  /** '2024-08-08', UTC day of receive time. */
+  day: string
+  journal: string
+  part: number
+}
+
+/**
+ * Segment files of a directory by day, journal and part. Throws TF_NO_DIRECTORY, or TF_FOREIGN_DIRECTORY when nothing in it is ours.
+ */
+export function listSegments(directory: string): SegmentFile[] {
+  let entries: Dirent[]
+  try {
+    entries = readdirSync(directory, { withFileTypes: true })
+  } catch (cause) {
+    const file = statSync(directory, { throwIfNoEntry: false })?.isFile() === true
+    const what = file ? `'${directory}' is a file, not a directory` : `there is no directory '${directory}'`
+    throw new TickforgeError('TF_NO_DIRECTORY', what, { cause, path: directory })
+  }
+  const files = entries.flatMap((entry): SegmentFile[] => {
+    const parts = entry.isFile() ? SEGMENT_NAME.exec(entry.name) : null
+    if (parts === null) return []
+    const [, day, journal, part] = parts as unknown as [string, string, string, string]
+    return [{ path: join(directory, entry.name), day, journal, part: Number.parseInt(part, 10) }]
+  })
+  if (files.length === 0) {
+    const ours = entries.some((entry) => entry.name === 'tickforge.lock' || entry.name.endsWith('.tfc'))
+    const what = ours ? `nothing has been recorded into '${directory}' yet` : `'${directory}' holds no segments of tickforge`
+    throw new TickforgeError(ours ? 'TF_EMPTY_RANGE' : 'TF_FOREIGN_DIRECTORY', what, { path: directory })
+  }
+  return files.sort((a, b) => compare(a.day, b.day) || compare(a.journal, b.journal) || a.part - b.part)
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

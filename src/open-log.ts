@@ -1,0 +1,125 @@
+// A directory of segments as one log: the entry point of everything that reads.
+import type { Table } from 'apache-arrow'
+import { toArrowTable } from './export/arrow.ts'
+import type { ExportSource, ExportWindow } from './export/source.ts'
+import { type Query, type ResolvedQuery, resolveQuery } from './replay/query.ts'
+import type { ColumnTableType } from './native/binding.ts'
+import { type RecordBatch, replay, windows } from './replay/replay.ts'
+import { listSegments } from './log/directory.ts'
+import { type Damage, Segment } from './log/segment.ts'
+import { type DaySummary, summarize } from './log/summary.ts'
+
+/** Blocks that an export maps at once. */
+const EXPORT_WINDOW_BYTES = 16 << 20
+
+export interface TableQuery extends Omit<Query, 'types'> {
+  type: ColumnTableType
+}
+
+/** Opens a directory that tickforge recorded into. Throws TF_NO_DIRECTORY, TF_FOREIGN_DIRECTORY, TF_NEWER_FORMAT, TF_IO. */
+export async function openLog(directory: string): Promise<Log> {
+  return new Log(directory)
+}
+
+export class Log {
+  readonly directory: string
+  /** By day, journal and part. */
+  readonly segments: readonly Segment[]
+
+  /** Opens every segment of a directory. Throws TF_NO_DIRECTORY, TF_FOREIGN_DIRECTORY, TF_NEWER_FORMAT, TF_IO. */
+  constructor(directory: string) {
+    this.directory = directory
+    const segments: Segment[] = []
+    try {
+      for (const file of listSegments(directory)) segments.push(new Segment(file))
+    } catch (error) {
+      for (const segment of segments) segment.close()
+      throw error
+    }
+    this.segments = segments
+  }
+
+  /** 'venue:symbol' of everything that was recorded, sorted. */
+  get instruments(): string[] {
+    return [...this.#known()].sort()
+  }
+
+  /** Receive times of the first and last record (ns); undefined for an empty log. */
+  get span(): { from: bigint; to: bigint } | undefined {
+    const used = this.segments.filter((segment) => segment.blockCount > 0)
+    if (used.length === 0) return undefined
+    const from = used.reduce((min, s) => (s.minTsRecv < min ? s.minTsRecv : min), (used[0] as Segment).minTsRecv)
+    const to = used.reduce((max, s) => (s.maxTsRecv > max ? s.maxTsRecv : max), (used[0] as Segment).maxTsRecv)
+    return { from, to }
+  }
+
+  /** What could not be read so far. */
+  get damage(): Damage[] {
+    return this.segments.flatMap((segment) => segment.damage)
+  }
+
+  /** Checks a query against what was recorded. Throws TF_BAD_TIME, TF_BAD_RANGE, TF_UNKNOWN_INSTRUMENT, TF_USAGE. */
+  resolve(query: Query): ResolvedQuery {
+    return resolveQuery(query, this.#known())
+  }
+
+  /**
+   * Records of a range in order of receipt, in batches. Iterate a batch before you ask for the next: its records are views that are
+   * reused. Blocks that fail their CRC become gap records of cause 'corrupt_block', if `types` has gaps, and `damage`.
+   */
+  replay(query: Query = {}): AsyncIterable<RecordBatch> & Iterable<RecordBatch> {
+    const resolved = this.resolve(query)
+    const segments = this.segments
+    return {
+      [Symbol.iterator]: () => replay(segments, resolved),
+      async *[Symbol.asyncIterator]() {
+        for (const batch of replay(segments, resolved)) yield batch
+      },
+    }
+  }
+
+  /**
+   * Records of one type as an apache-arrow Table over native memory, in order of receipt. Prices and sizes are exact decimals, times
+   * ns. Throws as replay() does, and TF_SCALE when the instruments' decimals are too far apart for one column.
+   */
+  async toArrow(query: TableQuery): Promise<Table> {
+    return toArrowTable(this.exportSource(query), query.type)
+  }
+
+  /** The same range for the exporters of src/export. */
+  exportSource(query: Omit<Query, 'types'>): ExportSource {
+    const { from, to, instruments } = this.resolve(query)
+    const { segments } = this
+    return {
+      from,
+      to,
+      instruments,
+      *definitions() {
+        for (const segment of segments) for (const definition of segment.definitions) if (definition !== undefined) yield definition
+      },
+      *windows(): Generator<ExportWindow> {
+        for (const segment of segments) {
+          for (const { buffer, payloads, area } of windows(segment, { from, to }, EXPORT_WINDOW_BYTES)) {
+            yield { buffer, payloads, definitions: area.definitions }
+          }
+        }
+      },
+    }
+  }
+
+  /** Counts by day and instrument; reads every block once. */
+  summarize(progress?: (done: number) => void): DaySummary[] {
+    return summarize(this.segments, progress)
+  }
+
+  /** Lets go of the files. Batches that were not read to their end must not be used any more. */
+  close(): void {
+    for (const segment of this.segments) segment.close()
+  }
+
+  #known(): Set<string> {
+    const known = new Set<string>()
+    for (const segment of this.segments) for (const definition of segment.definitions) if (definition !== undefined) known.add(definition.key)
+    return known
+  }
+}

@@ -1,0 +1,54 @@
+// What a reader asks of a log: a time range, instruments, record types.
+import { TickforgeError } from '../errors.ts'
+import * as L from '../records/layout.ts'
+import type { RecordName } from '../records/record-view.ts'
+import { formatTime, parseTime } from '../records/time.ts'
+
+/** A time: ISO 8601, integer nanoseconds (as text or bigint), or a Date. */
+export type TimeInput = string | bigint | Date
+
+export interface Query {
+  /** First receive time, inclusive. Default: the beginning. */
+  from?: TimeInput
+  /** Last receive time, exclusive. Default: the end. */
+  to?: TimeInput
+  /** 'venue:symbol'. Default: all. Records that concern no instrument (connections, texts) come only without it. */
+  instruments?: readonly string[]
+  /** Default: all. */
+  types?: readonly RecordName[]
+}
+
+/** A query with its words resolved. */
+export interface ResolvedQuery {
+  from: bigint
+  to: bigint
+  instruments: ReadonlySet<string> | undefined
+  /** By record type number: 1 = wanted. */
+  wanted: Uint8Array
+}
+
+const MAX_TIME = 2n ** 63n - 1n
+
+/** Checks a query. Throws TF_BAD_TIME, TF_BAD_RANGE, TF_USAGE (record type) or TF_UNKNOWN_INSTRUMENT. */
+export function resolveQuery(query: Query, known: ReadonlySet<string>): ResolvedQuery {
+  const from = query.from === undefined ? -MAX_TIME : time(query.from, 'from')
+  const to = query.to === undefined ? MAX_TIME : time(query.to, 'to')
+  if (from > to) throw new TickforgeError('TF_BAD_RANGE', `from (${formatTime(from)}) is after to (${formatTime(to)})`)
+  for (const instrument of query.instruments ?? []) {
+    if (!known.has(instrument)) throw new TickforgeError('TF_UNKNOWN_INSTRUMENT', `nothing was recorded of '${instrument}'`)
+  }
+  const wanted = new Uint8Array(256).fill(query.types === undefined ? 1 : 0)
+  for (const type of query.types ?? []) {
+    const number = (L.RecordType as Record<string, number>)[type]
+    if (number === undefined) {
+      throw new TickforgeError('TF_USAGE', `'${type}' is not a record type (${Object.keys(L.RecordType).join(', ')})`)
+    }
+    wanted[number] = 1
+  }
+  return { from, to, instruments: query.instruments === undefined ? undefined : new Set(query.instruments), wanted }
+}
+
+function time(input: TimeInput, option: string): bigint {
+  if (typeof input === 'bigint') return input
+  return input instanceof Date ? BigInt(input.getTime()) * 1_000_000n : parseTime(input, option)
+}

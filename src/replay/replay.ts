@@ -1,0 +1,266 @@
+// Records of a time range in order of receipt, out of any number of segments, in batches over mapped memory.
+import { PAYLOAD_FIELDS, type Segment, type Window } from '../log/segment.ts'
+import * as L from '../records/layout.ts'
+import { CellArea, type RecordView, RecordViews } from '../records/record-view.ts'
+import type { ResolvedQuery } from './query.ts'
+
+/** Records of a batch when several segments are merged. */
+const MERGED_BATCH = 4096
+
+/** Some records. Iterate it at once: the view that it yields is reused. */
+export interface RecordBatch extends Iterable<RecordView> {}
+
+/** Decides for each record of one segment whether a query wants it. */
+class Filter {
+  readonly #wanted: Uint8Array
+  readonly #segment: Segment
+  readonly #instruments: ReadonlySet<string> | undefined
+  readonly #fromHigh: number
+  readonly #fromLow: number
+  readonly #toHigh: number
+  readonly #toLow: number
+  /** By definition number: 1 = wanted, 2 = not, 0 = not looked up yet. */
+  readonly #numbers: number[] = []
+
+  constructor(segment: Segment, query: ResolvedQuery) {
+    this.#segment = segment
+    this.#wanted = query.wanted
+    this.#instruments = query.instruments
+    this.#fromHigh = Number(query.from >> 32n)
+    this.#fromLow = Number(query.from & 0xffffffffn)
+    this.#toHigh = Number(query.to >> 32n)
+    this.#toLow = Number(query.to & 0xffffffffn)
+  }
+
+  takes(area: CellArea, at: number): boolean {
+    if (this.#wanted[area.u8[at + L.HEAD_TYPE] as number] !== 1) return false
+    const word = (at + L.HEAD_TS_RECV) >> 2
+    const high = area.i32[word + 1] as number
+    const low = area.u32[word] as number
+    if (high < this.#fromHigh || (high === this.#fromHigh && low < this.#fromLow)) return false
+    if (high > this.#toHigh || (high === this.#toHigh && low >= this.#toLow)) return false
+    return this.#instruments === undefined || this.#isWanted(area.u32[(at + L.HEAD_INSTRUMENT) >> 2] as number, area, at)
+  }
+
+  #isWanted(number: number, area: CellArea, at: number): boolean {
+    // Gaps and drops that concern every instrument concern the wanted ones too.
+    if (number === 0) return area.u8[at + L.HEAD_TYPE] === L.RecordType.gap || area.u8[at + L.HEAD_TYPE] === L.RecordType.drop
+    const known = this.#numbers[number] ?? 0
+    if (known !== 0) return known === 1
+    const key = this.#segment.definitions[number]?.key
+    const wanted = key !== undefined && (this.#instruments as ReadonlySet<string>).has(key)
+    this.#numbers[number] = wanted ? 1 : 2
+    return wanted
+  }
+}
+
+/** A window's records that a filter takes. */
+class WindowBatch implements RecordBatch {
+  readonly #window: Window
+  readonly #filter: Filter
+  readonly #views: RecordViews
+
+  constructor(window: Window, filter: Filter, views: RecordViews) {
+    this.#window = window
+    this.#filter = filter
+    this.#views = views
+  }
+
+  [Symbol.iterator](): Iterator<RecordView> {
+    return new WindowIterator(this.#window, this.#filter, this.#views)
+  }
+}
+
+/** Written by hand, with one result object: a generator costs several times as much a record. */
+class WindowIterator implements Iterator<RecordView> {
+  readonly #window: Window
+  readonly #area: CellArea
+  readonly #u8: Uint8Array
+  readonly #filter: Filter
+  readonly #views: RecordViews
+  readonly #result: { done: boolean; value: RecordView } = { done: false, value: undefined as unknown as RecordView }
+  #block = -1
+  #at = 0
+  #end = 0
+
+  constructor(window: Window, filter: Filter, views: RecordViews) {
+    this.#window = window
+    this.#area = window.area
+    this.#u8 = window.area.u8
+    this.#filter = filter
+    this.#views = views
+  }
+
+  next(): IteratorResult<RecordView> {
+    for (;;) {
+      while (this.#at < this.#end) {
+        const at = this.#at
+        this.#at = at + (this.#u8[at] as number) * L.CELL_BYTES
+        if (!this.#filter.takes(this.#area, at)) continue
+        const view = this.#views.view(this.#area, at)
+        if (view === undefined) continue
+        this.#result.value = view
+        return this.#result as IteratorResult<RecordView>
+      }
+      this.#block++
+      if (this.#block >= this.#window.count) {
+        this.#result.done = true
+        return this.#result as IteratorResult<RecordView>
+      }
+      this.#at = this.#window.payloads[PAYLOAD_FIELDS * this.#block] as number
+      this.#end = this.#at + (this.#window.payloads[PAYLOAD_FIELDS * this.#block + 1] as number)
+    }
+  }
+}
+
+/** Walks the wanted records of one segment, for merging. */
+class Cursor {
+  area!: CellArea
+  at = 0
+  done = false
+  /** Receive time of the record at the cursor. */
+  high = 0
+  low = 0
+
+  readonly #windows: Iterator<Window>
+  readonly #filter: Filter
+  #window: Window | undefined
+  #block = 0
+  #next = 0
+  #end = 0
+
+  constructor(segment: Segment, query: ResolvedQuery) {
+    this.#windows = windows(segment, query)
+    this.#filter = new Filter(segment, query)
+    this.advance()
+  }
+
+  advance(): void {
+    for (;;) {
+      while (this.#next < this.#end) {
+        const at = this.#next
+        this.#next = at + (this.area.u8[at] as number) * L.CELL_BYTES
+        if (!this.#filter.takes(this.area, at)) continue
+        this.at = at
+        const word = (at + L.HEAD_TS_RECV) >> 2
+        this.high = this.area.i32[word + 1] as number
+        this.low = this.area.u32[word] as number
+        return
+      }
+      if (this.#window === undefined || this.#block === this.#window.count) {
+        const next = this.#windows.next()
+        if (next.done === true) {
+          this.done = true
+          return
+        }
+        this.#window = next.value
+        this.area = next.value.area
+        this.#block = 0
+        if (next.value.count === 0) continue
+      }
+      this.#next = this.#window.payloads[PAYLOAD_FIELDS * this.#block] as number
+      this.#end = this.#next + (this.#window.payloads[PAYLOAD_FIELDS * this.#block + 1] as number)
+      this.#block++
+    }
+  }
+}
+
+/** Windows of a segment that can hold records of a query. */
+export function* windows(segment: Segment, query: { from: bigint; to: bigint }, maxBytes?: number): Generator<Window> {
+  let block = segment.find(query.from)
+  const end = segment.end(block, query.to)
+  while (block < end) {
+    const window = segment.window(block, end, maxBytes)
+    yield window
+    block += window.count
+  }
+}
+
+/**
+ * All wanted records, by receive time. Within a segment the order of arrival is kept, even where the clock was set back;
+ * segments that overlap in time are merged.
+ */
+export function* replay(segments: readonly Segment[], query: ResolvedQuery): Generator<RecordBatch> {
+  for (const group of overlapping(segments, query)) {
+    const first = group[0] as Segment
+    if (group.length === 1) {
+      const filter = new Filter(first, query)
+      let views: RecordViews | undefined
+      for (const window of windows(first, query)) {
+        views ??= new RecordViews(window.area)
+        const before = first.damage.length
+        yield new WindowBatch(window, filter, views)
+        if (query.wanted[L.RecordType.gap] === 1) yield* damageBatches(first, before)
+      }
+    } else {
+      yield* merged(group, query)
+    }
+  }
+}
+
+function* merged(group: readonly Segment[], query: ResolvedQuery): Generator<RecordBatch> {
+  const before = group.map((segment) => segment.damage.length)
+  const cursors = group.map((segment) => new Cursor(segment, query)).filter((cursor) => !cursor.done)
+  if (cursors.length === 0) return
+  const views = new RecordViews((cursors[0] as Cursor).area)
+  while (cursors.length > 0) {
+    const areas: CellArea[] = []
+    const ats = new Int32Array(MERGED_BATCH)
+    let count = 0
+    while (count < MERGED_BATCH && cursors.length > 0) {
+      let best = 0
+      for (let i = 1; i < cursors.length; i++) {
+        const a = cursors[i] as Cursor
+        const b = cursors[best] as Cursor
+        if (a.high < b.high || (a.high === b.high && a.low < b.low)) best = i
+      }
+      const cursor = cursors[best] as Cursor
+      areas.push(cursor.area)
+      ats[count++] = cursor.at
+      cursor.advance()
+      if (cursor.done) cursors.splice(best, 1)
+    }
+    yield {
+      *[Symbol.iterator]() {
+        for (let i = 0; i < count; i++) {
+          const view = views.view(areas[i] as CellArea, ats[i] as number)
+          if (view !== undefined) yield view
+        }
+      },
+    }
+  }
+  if (query.wanted[L.RecordType.gap] === 1) for (let i = 0; i < group.length; i++) yield* damageBatches(group[i] as Segment, before[i] as number)
+}
+
+/** A gap record for each piece of damage: a reader must not take what it reads for whole. */
+function* damageBatches(segment: Segment, from: number): Generator<RecordBatch> {
+  for (const damage of segment.damage.slice(from)) {
+    const area = new CellArea(new ArrayBuffer(L.CELL_BYTES), [])
+    area.u8[L.HEAD_CELLS] = 1
+    area.u8[L.HEAD_TYPE] = L.RecordType.gap
+    area.u16[L.HEAD_FLAGS >> 1] = L.Flag.last
+    area.i64[L.HEAD_TS_RECV >> 3] = damage.tsAfter
+    area.i64[L.HEAD_TS_EVENT >> 3] = L.NONE_I64
+    area.u64[L.GAP_EXPECTED_ID >> 3] = damage.firstRecord
+    area.u64[L.GAP_RECEIVED_ID >> 3] = damage.endRecord
+    area.i64[L.GAP_TS_LAST_GOOD >> 3] = damage.tsBefore
+    area.u8[L.GAP_CAUSE] = L.GapCause.corruptBlock
+    const view = new RecordViews(area).view(area, 0) as RecordView
+    yield [view]
+  }
+}
+
+/** Segments that hold something of the range, in groups whose times overlap. */
+function overlapping(segments: readonly Segment[], query: ResolvedQuery): Segment[][] {
+  const relevant = segments.filter((s) => s.blockCount > 0 && s.maxTsRecv >= query.from && s.minTsRecv < query.to)
+  relevant.sort((a, b) => (a.minTsRecv < b.minTsRecv ? -1 : a.minTsRecv > b.minTsRecv ? 1 : 0))
+  const groups: Segment[][] = []
+  let end = 0n
+  for (const segment of relevant) {
+    const group = groups.at(-1)
+    if (group !== undefined && segment.minTsRecv <= end) group.push(segment)
+    else groups.push([segment])
+    if (group === undefined || segment.maxTsRecv > end) end = segment.maxTsRecv
+  }
+  return groups
+}
