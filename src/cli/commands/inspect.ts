@@ -1,0 +1,150 @@
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import type { Command } from 'commander'
+import { TickforgeError } from '../../errors.ts'
+import { listSegments, type SegmentFile } from '../../log/directory.ts'
+import { forEachRecord, Segment } from '../../log/segment.ts'
+import * as L from '../../records/layout.ts'
+import { RecordViews } from '../../records/record-view.ts'
+import { formatTime } from '../../records/time.ts'
+import { bytes, count, print, printJson, table, toJson } from '../output.ts'
+import { positive } from '../options.ts'
+
+interface Options {
+  blocks?: boolean
+  block?: number
+  limit: number
+  json?: boolean
+}
+
+export function addInspect(program: Command): void {
+  program
+    .command('inspect')
+    .description('show decoded headers, blocks and records')
+    .argument('<path>', 'a directory or one segment file')
+    .option('--blocks', 'list the blocks of each segment')
+    .option('--block <number>', 'show the header and the records of one block', (value) => Number.parseInt(value, 10))
+    .option('--limit <records>', 'at most so many records of the block', positive, 50)
+    .option('--json', 'print one JSON document')
+    .action(async (path: string, options: Options) => {
+      const described = files(path).map((file) => describe(file, options))
+      if (options.json === true) return printJson({ segments: described })
+      for (const segment of described) await print(toText(segment))
+    })
+}
+
+/** The segments of a directory, or the one file that is named. */
+function files(path: string): SegmentFile[] {
+  const stat = statSync(path, { throwIfNoEntry: false })
+  if (stat?.isFile() !== true) return listSegments(path)
+  const file = listSegments(dirname(path)).find((candidate) => basename(candidate.path) === basename(path))
+  if (file === undefined) throw new TickforgeError('TF_FOREIGN_DIRECTORY', `'${path}' is not named like a segment of tickforge`, { path })
+  return [file]
+}
+
+type Described = ReturnType<typeof describe>
+
+function describe(file: SegmentFile, options: Options) {
+  const segment = new Segment(file)
+  try {
+    const { native } = segment
+    const blocks =
+      options.block !== undefined
+        ? [block(segment, options.block, options.limit)]
+        : options.blocks === true
+          ? Array.from({ length: segment.blockCount }, (_, i) => header(segment, i))
+          : []
+    return {
+      path: file.path,
+      journal: file.journal,
+      day: file.day,
+      part: file.part,
+      version: native.version,
+      segment_id: native.segmentId.toString(16).padStart(16, '0'),
+      blocks: segment.blockCount,
+      records: native.recordCount,
+      file_bytes: native.fileBytes,
+      valid_bytes: native.validBytes,
+      index: native.indexState,
+      closed: native.closed,
+      from: segment.blockCount === 0 ? null : formatTime(segment.minTsRecv),
+      to: segment.blockCount === 0 ? null : formatTime(segment.maxTsRecv),
+      instruments: segment.definitions.flatMap((d) =>
+        d === undefined ? [] : [{ number: d.number, instrument: d.key, price_decimals: d.priceDecimals, size_decimals: d.sizeDecimals, adapter: d.adapter }],
+      ),
+      block_list: blocks,
+    }
+  } finally {
+    segment.close()
+  }
+}
+
+const FLAG_NAMES = Object.entries(L.BlockFlag)
+
+/** The header of a block as it stands in the file. */
+function header(segment: Segment, number: number) {
+  const offset = new BigUint64Array(segment.native.index)[(number * L.INDEX_ENTRY_BYTES + L.INDEX_OFFSET) / 8] as bigint
+  const view = new DataView(new ArrayBuffer(L.BLOCK_HEADER_BYTES))
+  const fd = openSync(segment.file.path, 'r')
+  try {
+    readSync(fd, view, 0, L.BLOCK_HEADER_BYTES, Number(offset))
+  } finally {
+    closeSync(fd)
+  }
+  const flags = view.getUint16(6, true)
+  return {
+    block: Number(view.getBigUint64(16, true)),
+    offset: Number(offset),
+    records: view.getUint32(L.BLOCK_RECORD_COUNT, true),
+    first_record: view.getBigUint64(L.BLOCK_FIRST_RECORD, true),
+    payload_length: view.getUint32(L.BLOCK_PAYLOAD_LENGTH, true),
+    from: formatTime(view.getBigInt64(32, true)),
+    to: formatTime(view.getBigInt64(40, true)),
+    flags: FLAG_NAMES.filter(([, bit]) => (flags & bit) !== 0).map(([name]) => name),
+    payload_crc: view.getUint32(56, true).toString(16).padStart(8, '0'),
+    content: [] as Record<string, unknown>[],
+  }
+}
+
+function block(segment: Segment, number: number, limit: number) {
+  if (!(number >= 0 && number < segment.blockCount)) {
+    throw new TickforgeError('TF_EMPTY_RANGE', `'${segment.file.path}' has the blocks 0 to ${segment.blockCount - 1}, not ${number}`)
+  }
+  const described = header(segment, number)
+  const window = segment.window(number, number + 1, 1)
+  if (segment.damage.length > 0) throw new TickforgeError('TF_CORRUPT', `block ${number} of '${segment.file.path}' fails its CRC`, { path: segment.file.path })
+  const views = new RecordViews(window.area)
+  forEachRecord(window, (at) => {
+    described.content.push(views.view(window.area, at)?.toJson() ?? { type: `unknown ${window.area.u8[at + L.HEAD_TYPE]}` })
+    return described.content.length < limit
+  })
+  return described
+}
+
+function toText(segment: Described): string {
+  const lines = [
+    `${segment.path}`,
+    `  version ${segment.version}, segment ${segment.segment_id}, journal ${segment.journal}, part ${segment.part}`,
+    `  ${count(segment.records)} records in ${count(segment.blocks)} blocks, ${bytes(segment.file_bytes)}, index ${segment.index}, ${segment.closed ? 'closed in order' : 'not closed'}`,
+    `  ${segment.from ?? '-'} to ${segment.to ?? '-'}`,
+  ]
+  for (const one of segment.instruments) {
+    lines.push(`  instrument ${one.number}: ${one.instrument}, ${one.price_decimals} price and ${one.size_decimals} size decimals (${one.adapter})`)
+  }
+  let text = `${lines.join('\n')}\n`
+  if (segment.block_list.length > 0) {
+    const rows = segment.block_list.map((b) => [
+      String(b.block),
+      String(b.offset),
+      count(b.records),
+      String(b.payload_length),
+      b.from,
+      b.to,
+      b.payload_crc,
+      b.flags.join(' '),
+    ])
+    text += table(['BLOCK', 'OFFSET', 'RECORDS', 'BYTES', 'FROM', 'TO', 'CRC', 'FLAGS'], rows, new Set([0, 1, 2, 3]))
+    for (const b of segment.block_list) for (const record of b.content) text += `${toJson(record)}\n`
+  }
+  return text
+}

@@ -1,0 +1,114 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { TickforgeError } from '../../errors.ts'
+import type { FaultOptions } from '../../simulate/faults.ts'
+import { createSimulator, type Simulator } from '../../simulate/simulator.ts'
+import { list, port, positive } from '../options.ts'
+import { clearProgress, count, print, progress, toJson } from '../output.ts'
+
+interface Options {
+  venue: string
+  port: number
+  host: string
+  seed: number
+  symbols?: string[]
+  rate: number
+  capture?: string[]
+  speed: number | 'max'
+  connections: string
+  acks?: boolean
+  repeat?: boolean
+  dropAfter?: number
+  skipEvery?: number
+  garbageEvery?: number
+  stallAfter?: { frames: number; ms: number }
+  closeAfter?: number
+  faultLimit?: number
+  json?: boolean
+}
+
+export function addSimulate(program: Command): void {
+  program
+    .command('simulate')
+    .description('an exchange server of its own: a seeded market, or a capture played back')
+    .requiredOption('--venue <venue>', 'binance, binance-usdm, binance-coinm, kraken, coinbase')
+    .option('--port <port>', '0 = any free one', port, 0)
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--seed <number>', 'the same seed gives the same market', positive, 1)
+    .option('--symbols <list>', "instruments of the market, in the venue's spelling", list)
+    .option('--rate <events>', 'events of the market a second', positive, 200)
+    .option('--capture <file>', 'play this capture instead of a market; may be repeated', list)
+    .option('--speed <factor>', "factor to the capture's pace, or max", speed, 1)
+    .option('--connections <mode>', 'merge: a capture of several connections on one; separate: in order of connecting', 'merge')
+    .option('--acks', 'answer subscriptions during a capture that holds no answers')
+    .option('--repeat', 'play the capture again for later clients')
+    .option('--drop-after <frames>', 'fault: cut the TCP connection in the middle of the frame after so many', positive)
+    .option('--skip-every <updates>', 'fault: leave out one book update of so many', positive)
+    .option('--garbage-every <frames>', "fault: send something that is not the venue's JSON before one frame of so many", positive)
+    .option('--stall-after <frames:ms>', 'fault: send nothing for so long after so many frames', stall)
+    .option('--close-after <frames>', 'fault: close the connection after so many frames', positive)
+    .option('--fault-limit <times>', 'each fault happens at most so often', positive)
+    .option('--json', 'print one JSON line when listening')
+    .action(simulate)
+}
+
+function speed(value: string): number | 'max' {
+  return value === 'max' ? value : positive(value)
+}
+
+function stall(value: string): { frames: number; ms: number } {
+  const parts = /^(\d+):(\d+)$/.exec(value)
+  if (parts === null) throw new InvalidArgumentError('FRAMES:MILLISECONDS was expected, such as 1000:5000')
+  return { frames: Number(parts[1]), ms: Number(parts[2]) }
+}
+
+function faults(options: Options): FaultOptions {
+  return {
+    ...(options.dropAfter === undefined ? {} : { dropMidFrameAfter: options.dropAfter }),
+    ...(options.skipEvery === undefined ? {} : { skipEvery: options.skipEvery }),
+    ...(options.garbageEvery === undefined ? {} : { garbageEvery: options.garbageEvery }),
+    ...(options.stallAfter === undefined ? {} : { stallAfter: options.stallAfter }),
+    ...(options.closeAfter === undefined ? {} : { closeAfter: options.closeAfter }),
+    ...(options.faultLimit === undefined ? {} : { limit: options.faultLimit }),
+  }
+}
+
+async function simulate(options: Options): Promise<void> {
+  if (options.connections !== 'merge' && options.connections !== 'separate') {
+    throw new TickforgeError('TF_USAGE', `--connections: '${options.connections}' is neither merge nor separate`)
+  }
+  const simulator = await createSimulator({
+    venue: options.venue,
+    port: options.port,
+    host: options.host,
+    seed: options.seed,
+    rate: options.rate,
+    speed: options.speed,
+    connections: options.connections,
+    acks: options.acks ?? false,
+    repeat: options.repeat ?? false,
+    faults: faults(options),
+    ...(options.symbols === undefined ? {} : { symbols: options.symbols }),
+    ...(options.capture === undefined ? {} : { capture: options.capture }),
+  })
+  const address = simulator.endpoints.rest.replace(/^https?:\/\//, '')
+  if (options.json === true) await print(`${toJson({ venue: options.venue, port: simulator.port, endpoints: simulator.endpoints })}\n`)
+  else {
+    await print(`${options.venue} listens on ${simulator.endpoints.websocket}\nrecord it with:  tickforge record ${options.venue}:SYMBOL --endpoint ${options.venue}=${address} --dir data\n`)
+  }
+  const startedAt = performance.now()
+  const shown = setInterval(() => progress(describe(simulator), startedAt), 500)
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve)
+  })
+  clearInterval(shown)
+  clearProgress()
+  await simulator.close()
+}
+
+function describe(simulator: Simulator): string {
+  const { stats } = simulator
+  return Object.entries(stats)
+    .filter((entry): entry is [string, number] => typeof entry[1] === 'number')
+    .map(([name, value]) => `${name} ${count(value)}`)
+    .join(' · ')
+}

@@ -1,0 +1,203 @@
+// One connection to a venue, kept open: connect, subscribe, notice silence, come back with growing pauses. Knows
+// nothing of any venue: what to say comes from the plan, what to do with a frame from the normaliser.
+import type { Socket } from 'node:net'
+import { type RawData, WebSocket } from 'ws'
+import type { ConnectionPlan, Normalizer } from '../feeds/feed.ts'
+import { GapCause } from '../records/layout.ts'
+import { backoffMs } from './backoff.ts'
+import { monotonicMs, type ReceiveClock } from './clock.ts'
+
+const HANDSHAKE_TIMEOUT_MS = 10_000
+/** The largest frame known is a Coinbase snapshot of 5 MB. The ring must hold the records of a whole frame. */
+export const FRAME_BYTES_MAX = 8 << 20
+/** A connection that lived this long was a good one: the pauses start anew. */
+const GOOD_AFTER_MS = 30_000
+const CLOSE_TIMEOUT_MS = 2_000
+
+export type SessionState = 'connecting' | 'open' | 'waiting' | 'stopped'
+
+export interface SessionHooks {
+  /** Next connection number, 1 to 65535. */
+  nextConnection: () => number
+  /** After every frame: the normaliser may have requests. */
+  afterFrame: () => void
+  /** Something failed that nothing can be done about here, such as a full disk. */
+  failed: (error: unknown) => void
+  warn: (message: string) => void
+}
+
+export class Session {
+  state: SessionState = 'stopped'
+  /** Number of the current connection; 0 while there is none. */
+  connection = 0
+  frames = 0
+  bytes = 0
+  reconnects = 0
+
+  readonly #plan: ConnectionPlan
+  readonly #normalizer: Normalizer
+  readonly #clock: ReceiveClock
+  readonly #hooks: SessionHooks
+  readonly #chunk = { low: 0, high: 0 }
+  #socket: WebSocket | undefined
+  #attempt = 0
+  #openedAt = 0
+  #lastFrameAt = 0
+  #cause: GapCause = GapCause.disconnect
+  #retry: NodeJS.Timeout | undefined
+  #timers: NodeJS.Timeout[] = []
+  #stopped: (() => void) | undefined
+
+  constructor(plan: ConnectionPlan, normalizer: Normalizer, clock: ReceiveClock, hooks: SessionHooks) {
+    this.#plan = plan
+    this.#normalizer = normalizer
+    this.#clock = clock
+    this.#hooks = hooks
+  }
+
+  /** Symbols that this connection is for. */
+  get symbols(): string[] {
+    return this.#plan.subscriptions.map((subscription) => subscription.symbol)
+  }
+
+  start(): void {
+    this.#connect()
+  }
+
+  /** Sends frames on the current connection, if it is that one. */
+  send(connection: number, messages: readonly string[]): boolean {
+    if (this.connection !== connection || this.#socket?.readyState !== WebSocket.OPEN) return false
+    this.#sendAll(messages)
+    return true
+  }
+
+  /** Gives the connection up; a new one follows. */
+  reconnect(connection: number, reason: string, cause: GapCause = GapCause.sequence): boolean {
+    if (this.connection !== connection || this.#socket === undefined) return false
+    this.#hooks.warn(`${this.#plan.url}: connecting anew: ${reason}`)
+    this.#cause = cause
+    this.#socket.terminate()
+    return true
+  }
+
+  /** Closes the connection; resolves when its last frame has been taken over. */
+  stop(): Promise<void> {
+    clearTimeout(this.#retry)
+    this.#retry = undefined
+    const socket = this.#socket
+    if (socket === undefined) {
+      this.state = 'stopped'
+      return Promise.resolve()
+    }
+    return new Promise((resolve) => {
+      this.#stopped = resolve
+      socket.close(1000)
+      const timer = setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS)
+      timer.unref()
+    })
+  }
+
+  #connect(): void {
+    this.state = 'connecting'
+    this.#cause = GapCause.disconnect
+    const socket = new WebSocket(this.#plan.url, {
+      perMessageDeflate: false,
+      maxPayload: FRAME_BYTES_MAX,
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    })
+    this.#socket = socket
+    let stream: Socket | undefined
+    socket.on('upgrade', (response) => {
+      stream = response.socket
+    })
+    socket.on('open', () => {
+      // All frames of one read of the socket share one stamp, taken before any of them is parsed.
+      stream?.prependListener('data', () => {
+        this.#clock.now()
+        this.#chunk.low = this.#clock.low
+        this.#chunk.high = this.#clock.high
+      })
+      this.#guard(() => this.#opened())
+    })
+    socket.on('message', (data: RawData, binary: boolean) => this.#guard(() => this.#message(data as Buffer, binary)))
+    socket.on('error', (error) => this.#hooks.warn(`${this.#plan.url}: ${error.message}`))
+    socket.on('close', (code, reason) => this.#guard(() => this.#closed(code, reason.toString('utf8'))))
+  }
+
+  #opened(): void {
+    this.state = 'open'
+    this.connection = this.#hooks.nextConnection()
+    this.#openedAt = this.#lastFrameAt = monotonicMs()
+    this.#clock.now()
+    this.#chunk.low = this.#clock.low
+    this.#chunk.high = this.#clock.high
+    this.#normalizer.opened(this.connection, this.#plan.url)
+    this.#sendAll(this.#plan.hello)
+    const { keepAlive, staleAfterMs, maxLifetimeMs } = this.#plan
+    if (keepAlive !== undefined) this.#every(keepAlive.everyMs, () => this.#sendAll([keepAlive.message]))
+    this.#every(Math.max(50, staleAfterMs / 4), () => {
+      if (monotonicMs() - this.#lastFrameAt < staleAfterMs) return
+      this.reconnect(this.connection, `nothing arrived for ${staleAfterMs} ms`, GapCause.stale)
+    })
+    if (maxLifetimeMs !== undefined) {
+      this.#every(maxLifetimeMs, () => this.reconnect(this.connection, 'before the venue ends it', GapCause.venueNotice))
+    }
+    this.#hooks.afterFrame()
+  }
+
+  #message(data: Buffer, binary: boolean): void {
+    this.frames++
+    this.bytes += data.length
+    this.#lastFrameAt = monotonicMs()
+    this.#clock.set(this.#chunk.low, this.#chunk.high)
+    this.#normalizer.frame(this.connection, data, binary)
+    this.#hooks.afterFrame()
+  }
+
+  #closed(code: number, reason: string): void {
+    for (const timer of this.#timers) clearInterval(timer)
+    this.#timers = []
+    this.#socket = undefined
+    const stopping = this.#stopped !== undefined
+    if (this.connection !== 0) {
+      this.#clock.now()
+      if (!stopping) this.#normalizer.interrupted(this.connection, this.#cause)
+      this.#normalizer.closed(this.connection, code, reason)
+      this.connection = 0
+      this.#hooks.afterFrame()
+    }
+    if (stopping) {
+      this.state = 'stopped'
+      this.#stopped?.()
+      return
+    }
+    if (this.#openedAt !== 0 && monotonicMs() - this.#openedAt > GOOD_AFTER_MS) this.#attempt = 0
+    this.#openedAt = 0
+    this.state = 'waiting'
+    this.reconnects++
+    const pause = backoffMs(this.#attempt++)
+    this.#hooks.warn(`${this.#plan.url}: closed (${code}${reason === '' ? '' : ` ${reason}`}); connecting again in ${Math.round(pause)} ms`)
+    this.#retry = setTimeout(() => this.#connect(), pause)
+  }
+
+  #sendAll(messages: readonly string[]): void {
+    const socket = this.#socket
+    messages.forEach((message, i) => {
+      if (i === 0) socket?.send(message)
+      else this.#timers.push(setTimeout(() => socket?.readyState === WebSocket.OPEN && socket.send(message), i * this.#plan.sendIntervalMs))
+    })
+  }
+
+  #every(ms: number, act: () => void): void {
+    this.#timers.push(setInterval(act, ms))
+  }
+
+  /** An error of the journal must end the recorder, not the process by an uncaught exception. */
+  #guard(act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      this.#hooks.failed(error)
+    }
+  }
+}
