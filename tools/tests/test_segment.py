@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import random
+import struct
+from pathlib import Path
+
+import pytest
+import writer
+
+from tick_tools.crc32c import crc32c
+from tick_tools.errors import NewerVersionError
+from tick_tools.segment import Block, Damage, Segment, Tail, list_segments
+from tick_tools.verify import verify_segment
+
+
+def parts(path: Path) -> list[Block | Damage | Tail]:
+    with Segment(path) as segment:
+        return list(segment.walk())
+
+
+def numbers(path: Path) -> list[int]:
+    return [part.number for part in parts(path) if isinstance(part, Block)]
+
+
+def test_crc32c_gives_the_check_value_and_agrees_with_the_definition_at_every_length() -> None:
+    assert crc32c(b"123456789") == 0xE3069283
+    data = random.Random(1).randbytes(70_000)
+    for length in [*range(140), 4032, 65_472, 65_537]:
+        assert crc32c(data[:length]) == writer.crc32c(data[:length])
+    assert crc32c(data[100:], crc32c(data[:100])) == writer.crc32c(data)
+    longer = data + data
+    assert crc32c(longer) == writer.crc32c(longer)
+
+
+def test_a_good_segment_is_read_to_its_last_block(tmp_path: Path) -> None:
+    path = writer.simple_log().save(tmp_path)
+    assert numbers(path) == [0, 1, 2, 3]
+    report = verify_segment(path)
+    assert report["problems"] == []
+    assert (report["blocks"], report["records"], report["index"]) == (4, 17, {"ok": 1, "missing": 0, "wrong": 0})
+
+
+@pytest.mark.parametrize("cut", [1, 63, 64, 65, 100, 383, 384, 4095])
+def test_a_tail_torn_at_any_byte_ends_the_log_before_it(tmp_path: Path, cut: int) -> None:
+    log = writer.simple_log()
+    start = len(log.data) - 4096
+    whole = cut >= 64 + 5 * 64
+    log.data = log.data[: start + cut]
+    path = log.save(tmp_path, index=False)
+    assert numbers(path) == ([0, 1, 2, 3] if whole else [0, 1, 2])
+    used = len(bytes(log.data[start:]).rstrip(b"\0"))
+    assert verify_segment(path)["tornTailBytes"] == (0 if whole else used)
+
+
+def test_a_flipped_bit_in_the_last_block_makes_it_a_torn_tail(tmp_path: Path) -> None:
+    for bit in (0, 8 * 20, 8 * 63, 8 * 70, 8 * 300):
+        log = writer.simple_log()
+        log.data[3 * 4096 + bit // 8] ^= 1 << bit % 8
+        path = log.save(tmp_path, index=False)
+        assert numbers(path) == [0, 1, 2]
+        assert verify_segment(path)["tornTailBytes"] > 0
+
+
+def test_a_bit_flipped_in_the_middle_is_damage_and_what_follows_is_read(tmp_path: Path) -> None:
+    for offset in (0, 17, 50, 61, 64, 200):
+        log = writer.simple_log()
+        log.data[2 * 4096 + offset] ^= 4
+        path = log.save(tmp_path)
+        assert [type(part) for part in parts(path)] == [Block, Block, Damage, Block, Tail]
+        assert parts(path)[2] == Damage(2 * 4096, 4096, 1, 5)
+        report = verify_segment(path)
+        assert (report["corruptBlocks"], report["missingRecords"], report["tornTailBytes"]) == (1, 5, 0)
+        assert report["index"]["ok"] == 1, "an entry of a damaged block contradicts nothing"
+
+
+def test_missing_blocks_are_counted_by_their_numbers(tmp_path: Path) -> None:
+    log = writer.simple_log(6)
+    del log.data[2 * 4096 : 4 * 4096]
+    path = log.save(tmp_path, index=False)
+    assert parts(path)[2] == Damage(2 * 4096, 0, 2, 10)
+    assert verify_segment(path)["corruptBlocks"] == 2
+
+
+def test_a_damaged_first_block_leaves_the_others_readable(tmp_path: Path) -> None:
+    log = writer.simple_log()
+    log.data[5] ^= 255
+    log.data[60] ^= 1
+    assert numbers(log.save(tmp_path)) == [1, 2, 3]
+
+
+def test_zero_bytes_do_not_end_the_log(tmp_path: Path) -> None:
+    log = writer.simple_log()
+    log.data[4096 : 2 * 4096] = bytes(4096)
+    path = log.save(tmp_path, index=False)
+    assert numbers(path) == [0, 2, 3]
+
+
+def test_space_set_aside_is_no_torn_tail(tmp_path: Path) -> None:
+    log = writer.simple_log()
+    log.data += bytes(1 << 20)
+    report = verify_segment(log.save(tmp_path))
+    assert (report["tornTailBytes"], report["problems"]) == (0, [])
+
+
+def test_recycled_blocks_behind_the_end_are_not_read(tmp_path: Path) -> None:
+    log = writer.simple_log()
+    old = writer.Log(segment_id=99)
+    for _ in range(8):
+        old.block(writer.trade(0, 1))
+    log.data += old.data[len(log.data) :]
+    path = log.save(tmp_path, index=False)
+    assert numbers(path) == [0, 1, 2, 3]
+    assert verify_segment(path)["corruptBlocks"] == 0
+
+
+def test_the_index_tells_the_segment_id_when_the_first_block_of_a_recycled_file_is_torn(tmp_path: Path) -> None:
+    log = writer.simple_log(1)
+    old = writer.Log(segment_id=99)
+    for _ in range(4):
+        old.block(writer.trade(0, 1))
+    log.data[70] ^= 1
+    log.data += old.data[4096:]
+    report = verify_segment(log.save(tmp_path))
+    assert report["blocks"] == 0
+
+
+def test_an_older_block_of_the_same_segment_is_not_read_again(tmp_path: Path) -> None:
+    log = writer.simple_log()
+    log.data += log.data[4096 : 2 * 4096]
+    assert numbers(log.save(tmp_path, index=False)) == [0, 1, 2, 3]
+
+
+def test_records_that_do_not_fill_the_payload_make_a_block_bad(tmp_path: Path) -> None:
+    log = writer.simple_log(2)
+    broken = bytearray(writer.trade(0, 1))
+    broken[0] = 3
+    log.block(bytes(broken))
+    assert numbers(log.save(tmp_path, index=False)) == [0, 1]
+
+
+def test_a_newer_version_is_refused(tmp_path: Path) -> None:
+    log = writer.Log().block(writer.segment_start(), version=2)
+    path = log.save(tmp_path, index=False)
+    with pytest.raises(NewerVersionError, match="version 2"):
+        Segment(path)
+    assert "version 2" in verify_segment(path)["problems"][0]
+
+
+def test_an_empty_file_and_a_foreign_file_hold_no_block(tmp_path: Path) -> None:
+    empty, foreign = tmp_path / "2024-08-08.main.000.tfs", tmp_path / "2024-08-08.main.001.tfs"
+    empty.write_bytes(b"")
+    foreign.write_bytes(b"hello " * 2000)
+    assert numbers(empty) == numbers(foreign) == []
+    assert verify_segment(empty)["tornTailBytes"] == 0
+    assert verify_segment(foreign)["tornTailBytes"] == 12_000
+
+
+def test_a_block_whose_numbers_or_times_lie_is_an_order_error(tmp_path: Path) -> None:
+    log = writer.simple_log(2)
+    log.records += 3
+    log.block(writer.trade(9000, 1))
+    assert verify_segment(log.save(tmp_path))["orderErrors"] == 1
+    log = writer.simple_log(2)
+    head = bytearray(log.data[4096 : 4096 + 60])
+    struct.pack_into("<q", head, 40, writer.T0 + 10**9)
+    log.data[4096 : 4096 + 64] = head + struct.pack("<I", writer.crc32c(bytes(head)))
+    assert verify_segment(log.save(tmp_path, index=False))["orderErrors"] == 1
+
+
+def test_segments_are_listed_by_journal_day_and_part_and_other_files_are_not(tmp_path: Path) -> None:
+    names = ["2024-08-08.b.000", "2024-08-09.a.000", "2024-08-08.a.010", "2024-08-08.a.002"]
+    for name in names:
+        (tmp_path / f"{name}.tfs").touch()
+    for other in ["2024-08-08.a.000.tfi", "a.tfc", "2024-08-08.A.000.tfs", "notes.txt"]:
+        (tmp_path / other).touch()
+    found = [path.stem for path in list_segments(tmp_path)]
+    assert found == ["2024-08-08.a.002", "2024-08-08.a.010", "2024-08-09.a.000", "2024-08-08.b.000"]

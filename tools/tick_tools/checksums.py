@@ -1,0 +1,113 @@
+"""Books kept only to compute venues' checksums over them (FORMAT.md, Checksums)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from heapq import nlargest, nsmallest
+from zlib import crc32
+
+from .records import Book, Instrument, Level, Record
+from .resets import Reset
+
+KRAKEN10 = 1
+
+_TOP = 10
+
+Side = dict[int, int]
+
+
+@dataclass
+class _KeptBook:
+    exponents: tuple[int, int]
+    bids: Side = field(default_factory=dict)
+    asks: Side = field(default_factory=dict)
+
+
+class Checksums:
+    """Follows the records of one journal and counts the checksums that pass and fail."""
+
+    def __init__(self) -> None:
+        self.checked = 0
+        self.passed = 0
+        self.failures: list[str] = []
+        self._books: dict[tuple[int, str], _KeptBook] = {}
+        self._unfinished: dict[tuple[int, str], int] = {}
+
+    @property
+    def failed(self) -> int:
+        """Checksums that do not match."""
+        return self.checked - self.passed
+
+    def reset(self, reset: Reset) -> None:
+        """Empty the books that the reset covers."""
+        for key in [key for key in self._books if reset.covers(*key)]:
+            del self._books[key]
+
+    def on_record(self, record: Record) -> None:
+        """Take the next record of the journal."""
+        if isinstance(record, Book) and record.definition and record.definition.checksum_rule == KRAKEN10:
+            self._on_book(record, record.definition)
+
+    def _on_book(self, event: Book, definition: Instrument) -> None:
+        key = (event.connection, definition.name)
+        exponents = (definition.price_exponent, definition.size_exponent)
+        goes_on = self._unfinished.get(key) == event.frame
+        if event.last:
+            self._unfinished.pop(key, None)
+        else:
+            self._unfinished[key] = event.frame
+        if event.snapshot and not goes_on:
+            self._books[key] = _KeptBook(exponents)
+        book = self._books.get(key)
+        if book is None:
+            return
+        if book.exponents != exponents:
+            _rescale(book, exponents)
+        _apply(book.bids, event.bids)
+        _apply(book.asks, event.asks)
+        if not event.last:
+            return
+        if definition.book_depth:
+            book.bids = dict(nlargest(definition.book_depth, book.bids.items()))
+            book.asks = dict(nsmallest(definition.book_depth, book.asks.items()))
+        if event.checksum is not None:
+            self._compare(event, kraken10(book.bids, book.asks), event.checksum)
+
+    def _compare(self, event: Book, computed: int, received: int) -> None:
+        self.checked += 1
+        if computed == received:
+            self.passed += 1
+        else:
+            self.failures.append(
+                f"{event.instrument} at {event.ts_recv}: computed {computed}, the venue says {received}"
+            )
+
+
+def kraken10(bids: Side, asks: Side) -> int:
+    """Compute the CRC-32 over the ten best levels of both sides, the asks first."""
+    levels: list[Level] = nsmallest(_TOP, asks.items()) + nlargest(_TOP, bids.items())
+    text = "".join(f"{abs(price)}{abs(size)}" for price, size in levels)
+    return crc32(text.encode())
+
+
+def _apply(side: Side, levels: list[Level]) -> None:
+    for price, size in levels:
+        if size:
+            side[price] = size
+        else:
+            side.pop(price, None)
+
+
+def _rescale(book: _KeptBook, exponents: tuple[int, int]) -> None:
+    old, book.exponents = book.exponents, exponents
+    for name in ("bids", "asks"):
+        side: Side = getattr(book, name)
+        moved = {
+            _moved(price, old[0], exponents[0]): _moved(size, old[1], exponents[1]) for price, size in side.items()
+        }
+        setattr(book, name, moved)
+
+
+def _moved(mantissa: int, old: int, new: int) -> int:
+    factor: int = 10 ** abs(old - new)
+    return mantissa * factor if new <= old else mantissa // factor

@@ -1,0 +1,11 @@
+"""What a reader of TickForge files can raise."""
+
+from __future__ import annotations
+
+
+class FormatError(ValueError):
+    """The bytes contradict docs/FORMAT.md."""
+
+
+class NewerVersionError(FormatError):
+    """The file was written in a later version of the format, which a reader must refuse."""

@@ -1,0 +1,287 @@
+"""Segments: finding the blocks of a file, what is damaged and where the log ends (FORMAT.md, Segment)."""
+
+from __future__ import annotations
+
+import mmap
+import re
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Union
+
+from .crc32c import crc32c
+from .errors import FormatError, NewerVersionError
+
+ALIGNMENT = 4096
+HEADER_BYTES = 64
+CELL_BYTES = 64
+VERSION = 1
+MAX_PAYLOAD = 1_048_512
+
+BLOCK_HAS_DEFINITIONS = 1
+BLOCK_HAS_GAPS = 2
+BLOCK_CLOSED = 4
+
+_MAGIC = b"TFB1"
+_HEADER = struct.Struct("<4sHHQQQqqIIII")
+_NAME = re.compile(r"(\d{4}-\d{2}-\d{2})\.([a-z0-9_-]{1,32})\.(\d{3,})\.tfs")
+
+
+@dataclass(frozen=True)
+class SegmentName:
+    """What the name of a segment file says. The order of (journal, day, part) is the order of writing."""
+
+    journal: str
+    day: str
+    part: int
+
+    @classmethod
+    def parse(cls, name: str) -> SegmentName | None:
+        """Read `2024-08-08.main.000.tfs`; None for any other name."""
+        match = _NAME.fullmatch(name)
+        return cls(match[2], match[1], int(match[3])) if match else None
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Sort key."""
+        return (self.journal, self.day, self.part)
+
+
+@dataclass(frozen=True)
+class Block:
+    """The header of a block and where it stands."""
+
+    offset: int
+    version: int
+    flags: int
+    segment_id: int
+    number: int
+    first_record: int
+    min_ts_recv: int
+    max_ts_recv: int
+    record_count: int
+    payload_length: int
+    payload_crc: int
+
+    @property
+    def length(self) -> int:
+        """Bytes of header and payload, without padding."""
+        return HEADER_BYTES + self.payload_length
+
+    @property
+    def end(self) -> int:
+        """Offset of the place for the next block."""
+        return align(self.offset + self.length)
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Bytes that hold no whole block although whole blocks follow."""
+
+    offset: int
+    length: int
+    missing_blocks: int
+    missing_records: int
+
+
+@dataclass(frozen=True)
+class Tail:
+    """What lies behind the last whole block."""
+
+    offset: int
+    torn_bytes: int
+
+
+Part = Union[Block, Damage, Tail]
+
+
+def align(offset: int) -> int:
+    """Round up to the next multiple of 4096."""
+    return -(-offset // ALIGNMENT) * ALIGNMENT
+
+
+def list_segments(directory: Path | str) -> list[Path]:
+    """All segment files of a directory, by journal, day and part."""
+    found = [(name.key, path) for path in Path(directory).iterdir() if (name := SegmentName.parse(path.name))]
+    return [path for _, path in sorted(found)]
+
+
+class Segment:
+    """One mapped segment file. Use as a context manager.
+
+    The size is taken once, when the file is opened: what a recorder appends later is seen by the next `Segment`.
+
+    Parameters
+    ----------
+    path
+        The `.tfs` file.
+    segment_id
+        Expected id. It counts only when the first block is damaged: old bytes of a recycled file may follow it.
+        Without it the first whole block decides.
+
+    Raises
+    ------
+    NewerVersionError
+        The first block is of a later version of the format.
+    """
+
+    def __init__(self, path: Path | str, segment_id: int | None = None) -> None:
+        self.path = Path(path)
+        with self.path.open("rb") as file:
+            self.size = file.seek(0, 2)
+            self._map = mmap.mmap(file.fileno(), self.size, access=mmap.ACCESS_READ) if self.size else None
+        self.data = memoryview(self._map) if self._map is not None else memoryview(b"")
+        first = self._whole_at(0)
+        self.segment_id = first.segment_id if first else segment_id
+
+    def __enter__(self) -> Segment:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Unmap the file, or leave that to the last view of it that a caller still holds."""
+        self.data.release()
+        if self._map is not None:
+            with suppress(BufferError):
+                self._map.close()
+
+    @property
+    def index_path(self) -> Path:
+        """Where the index of this segment is, if there is one."""
+        return self.path.with_suffix(".tfi")
+
+    def header_at(self, offset: int) -> Block | None:
+        """Read the header of a block, without looking at its payload.
+
+        Returns
+        -------
+        Block or None
+            None when no good header stands there or its payload would leave the file.
+
+        Raises
+        ------
+        NewerVersionError
+            A good header of a later version of the format.
+        """
+        if offset + HEADER_BYTES > self.size or self.data[offset : offset + 4] != _MAGIC:
+            return None
+        header = self.data[offset : offset + HEADER_BYTES]
+        fields = _HEADER.unpack(header)
+        if crc32c(header[:60]) != fields[11]:
+            return None
+        block = Block(offset, *fields[1:11])
+        if block.version > VERSION:
+            raise NewerVersionError(f"{self.path}: format version {block.version}; this reader knows {VERSION}")
+        if block.version != VERSION or block.payload_length % CELL_BYTES or block.payload_length > MAX_PAYLOAD:
+            return None
+        return block if offset + block.length <= self.size else None
+
+    def payload(self, block: Block) -> memoryview:
+        """The records of a block."""
+        start = block.offset + HEADER_BYTES
+        return self.data[start : start + block.payload_length]
+
+    def block_at(self, offset: int) -> Block | None:
+        """The whole block of this segment at `offset`, of any number."""
+        block = self._whole_at(offset)
+        return block if block and block.segment_id == self.segment_id else None
+
+    def _whole_at(self, offset: int) -> Block | None:
+        block = self.header_at(offset)
+        if block is None:
+            return None
+        payload = self.payload(block)
+        if crc32c(payload) != block.payload_crc or not _records_fill(payload, block.record_count):
+            return None
+        return block
+
+    def walk(self, after: Block | None = None) -> Iterator[Part]:
+        """Yield every whole block in order, each damage between them, and the tail at the end.
+
+        Parameters
+        ----------
+        after
+            Begin behind this block instead of at the start of the file.
+
+        Raises
+        ------
+        NewerVersionError
+            A block of this segment is of a later version.
+        """
+        offset = after.end if after else 0
+        number = after.number + 1 if after else 0
+        record = after.first_record + after.record_count if after else 0
+        segment_id = after.segment_id if after else self.segment_id
+        while True:
+            block = self._next(offset, number, segment_id)
+            if block is None:
+                yield Tail(offset, self._torn_bytes(offset))
+                return
+            if block.offset != offset or block.number != number:
+                missing = max(0, block.first_record - record)
+                yield Damage(offset, block.offset - offset, block.number - number, missing)
+            yield block
+            segment_id = block.segment_id
+            offset, number, record = block.end, block.number + 1, block.first_record + block.record_count
+
+    def blocks(self) -> Iterator[Block]:
+        """Only the whole blocks of `walk`."""
+        return (part for part in self.walk() if isinstance(part, Block))
+
+    def _next(self, offset: int, number: int, segment_id: int | None) -> Block | None:
+        while offset + HEADER_BYTES <= self.size:
+            if self.data[offset : offset + 4] == _MAGIC:
+                try:
+                    block = self._whole_at(offset)
+                except NewerVersionError:
+                    if offset == 0 or _HEADER.unpack_from(self.data, offset)[3] == segment_id:
+                        raise
+                    block = None
+                if block and block.number >= number and segment_id in (None, block.segment_id):
+                    return block
+            offset += ALIGNMENT
+        return None
+
+    def _torn_bytes(self, offset: int) -> int:
+        end = self.size
+        while end > offset:
+            start = max(offset, end - (1 << 20))
+            used = len(bytes(self.data[start:end]).rstrip(b"\0"))
+            if used:
+                return start + used - offset
+            end = start
+        return 0
+
+
+def _records_fill(payload: memoryview, record_count: int) -> bool:
+    offset = 0
+    for _ in range(record_count):
+        if offset >= len(payload) or payload[offset] == 0:
+            return False
+        offset += payload[offset] * CELL_BYTES
+    return offset == len(payload)
+
+
+def require_directory(path: Path | str) -> Path:
+    """Return the path of an existing directory that holds segments.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such directory.
+    FormatError
+        The directory holds no segment.
+    """
+    directory = Path(path)
+    if not directory.is_dir():
+        raise FileNotFoundError(f"{directory}: no such directory")
+    if not list_segments(directory):
+        raise FormatError(f"{directory}: holds no segment (*.tfs)")
+    return directory
