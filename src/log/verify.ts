@@ -1,4 +1,5 @@
 // Verifies a directory: the bytes of every block by the native scan, then what the records themselves prove.
+import { asTickforgeError, type ErrorCode } from '../errors.ts'
 import { loadNative, type SegmentScan } from '../native/binding.ts'
 import { listSegments, type SegmentFile } from './directory.ts'
 import { RecordChecks } from './record-checks.ts'
@@ -21,6 +22,8 @@ export interface VerifyReport {
   checksums: { checked: number; passed: number; failed: number }
   /** An index that is missing or wrong is derived anew from the blocks: a remark, not a failure. */
   index: { ok: number; missing: number; wrong: number }
+  /** Segments that could not be read at all: of a newer version, or not ours. */
+  unreadable: { path: string; code: ErrorCode; message: string }[]
   /** What was found, in words, the first ones of each segment. */
   problems: string[]
 }
@@ -30,7 +33,7 @@ const WINDOW_BYTES = 16 << 20
 
 /**
  * Verifies every segment of a directory. `progress` is called with the share that is done, 0 to 1. Throws TF_NO_DIRECTORY,
- * TF_FOREIGN_DIRECTORY, TF_NEWER_FORMAT, TF_IO.
+ * TF_FOREIGN_DIRECTORY.
  */
 export function verify(directory: string, progress: (done: number) => void = () => undefined): VerifyReport {
   const files = listSegments(directory)
@@ -49,14 +52,21 @@ export function verify(directory: string, progress: (done: number) => void = () 
     continuity: { checked: 0, broken: 0 },
     checksums: { checked: 0, passed: 0, failed: 0 },
     index: { ok: 0, missing: 0, wrong: 0 },
+    unreadable: [],
     problems: [],
   }
   const journals = new Map<string, RecordChecks>()
   files.forEach((file, i) => {
-    addScan(report, loadNative().scanSegment(file.path))
-    let checks = journals.get(file.journal)
-    if (checks === undefined) journals.set(file.journal, (checks = new RecordChecks()))
-    checkRecords(file, checks, (share) => progress((i + share) / files.length))
+    try {
+      addScan(report, loadNative().scanSegment(file.path))
+      let checks = journals.get(file.journal)
+      if (checks === undefined) journals.set(file.journal, (checks = new RecordChecks()))
+      checkRecords(file, checks, (share) => progress((i + share) / files.length))
+    } catch (thrown) {
+      // One file that cannot be read must not hide the state of the others.
+      const error = asTickforgeError(thrown)
+      report.unreadable.push({ path: file.path, code: error.code, message: error.message })
+    }
   })
   for (const { counts, problems } of journals.values()) {
     report.gaps += counts.gaps
@@ -67,6 +77,7 @@ export function verify(directory: string, progress: (done: number) => void = () 
     report.problems.push(...problems)
   }
   report.ok =
+    report.unreadable.length === 0 &&
     report.corruptBlocks === 0 &&
     report.tornTailBytes === 0 &&
     report.orderErrors === 0 &&

@@ -18,6 +18,8 @@ export function addVerify(program: Command): void {
       clearProgress()
       if (options.json === true) printJson(report)
       else await print(describe(report))
+      const unreadable = report.unreadable[0]
+      if (unreadable !== undefined) throw new TickforgeError(unreadable.code, unreadable.message, { path: unreadable.path })
       if (!report.ok) throw new TickforgeError('TF_VERIFY_FAILED', `'${directory}' is not in order`, { path: directory })
     })
 }
@@ -39,6 +41,7 @@ function describe(report: VerifyReport): string {
     `checksums:  ${count(checksums.checked)} checked, ${count(checksums.passed)} passed, ${checksums.failed} failed`,
     `index:      ${index.ok} right, ${index.missing} missing, ${index.wrong} wrong`,
     ...(report.rejectedFrames === 0 ? [] : [`${count(report.rejectedFrames)} frames that could not be read are kept as text`]),
+    ...report.unreadable.map(({ code, message }) => `  ${code}: ${message}`),
     ...report.problems.map((problem) => `  ${problem}`),
     report.ok ? 'all in order' : 'NOT in order',
   ]
