@@ -1,10 +1,11 @@
 // Every venue, by name. The one place that a new venue is added to.
 import { TickforgeError } from '../errors.ts'
 import { binance, binanceCoinm, binanceUs, binanceUsdm } from './binance/index.ts'
+import { coinbase } from './coinbase/index.ts'
 import type { Adapter, Venue } from './feed.ts'
 import { kraken } from './kraken/index.ts'
 
-export const VENUES: readonly Venue[] = validated([binance, binanceUs, binanceUsdm, binanceCoinm, kraken])
+export const VENUES: readonly Venue[] = validated([binance, binanceUs, binanceUsdm, binanceCoinm, kraken, coinbase])
 
 /** The venue of a name; TF_UNKNOWN_VENUE lists the names that there are. */
 export function findVenue(name: string): Venue {

@@ -112,7 +112,7 @@ export class RecordChecks {
       else inSnapshot.delete(check)
       check.valid = true
     }
-    book.setDecimals(definition.priceDecimals, definition.sizeDecimals)
+    if (!book.setDecimals(definition.priceDecimals, definition.sizeDecimals)) check.valid = false
     book.applyLevels(area.i32, (at >> 2) + firstLevelWord(isExtended(area, at)), bids, asks)
     if ((flags & L.Flag.last) === 0) return
     book.truncate(definition.bookDepth)

@@ -8,7 +8,7 @@ import type { RecoveryReport, Watermarks } from '../native/binding.ts'
 import { ReceiveClock } from './clock.ts'
 import { addCounters } from './counters.ts'
 import { Journal, RING_BYTES_DEFAULT } from './journal.ts'
-import { RestClient } from './rest.ts'
+import { RestClient, VenueRefusal } from './rest.ts'
 import { Session } from './session.ts'
 
 export interface RecorderOptions {
@@ -23,6 +23,8 @@ export interface RecorderOptions {
   endpoints?: Readonly<Record<string, Partial<Endpoints>>>
   /** Older protocols in place of a venue's current one, by venue: {kraken: 'kraken-v1'}. For servers that play captures. */
   protocols?: Readonly<Record<string, string>>
+  /** Silence after which a connection is given up, in place of the venues' own times. */
+  staleAfterMs?: number
   ringBytes?: number
   flushIntervalMs?: number
   syncEachBatch?: boolean
@@ -131,7 +133,11 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
       failed: (error: unknown) => this.#fail(error),
       warn,
     }
-    run.sessions = adapter.plan(subscriptions, endpoints).map((plan) => new Session(plan, normalizer, this.#clock, hooks))
+    const { staleAfterMs } = options
+    run.sessions = adapter
+      .plan(subscriptions, endpoints)
+      .map((plan) => (staleAfterMs === undefined ? plan : { ...plan, staleAfterMs }))
+      .map((plan) => new Session(plan, normalizer, this.#clock, hooks))
     return run
   }
 
@@ -142,12 +148,14 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
         await this.#rest(run, path, 0)
       } catch (error) {
         if (this.#abort.signal.aborted) return
-        if (error instanceof TickforgeError && error.code === 'TF_VENUE_REFUSED') {
+        // Other refusals (a country that is not served, a server without definitions) say nothing of the symbols.
+        if (error instanceof VenueRefusal && error.status === 400) {
           throw new TickforgeError('TF_UNKNOWN_SYMBOL', `${run.venue.name} does not know one of ${symbols.join(', ')}: ${error.message}`)
         }
         this.emit('warning', `${run.venue.name}: recording without the venue's definitions: ${messageOf(error)}`)
       }
     }
+    if (this.#abort.signal.aborted) return
     for (const session of run.sessions) session.start()
   }
 
@@ -174,6 +182,7 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
   async #rest(run: VenueRun, path: string, connection: number): Promise<void> {
     await run.rest.get(path, (body) =>
       this.#guard(() => {
+        if (this.#abort.signal.aborted) return
         this.#clock.now()
         run.normalizer.rest(connection, path, body)
         this.#carryOut(run)

@@ -9,9 +9,15 @@ const ATTEMPTS_MAX = 8
 /** Pause after each request: Binance counts a full book as 250 of 6,000 units a minute. */
 const INTERVAL_MS = 150
 
-export interface RestAnswer {
-  status: number
-  body: Uint8Array
+/** The venue answered, and refused. */
+export class VenueRefusal extends TickforgeError {
+  /** Of HTTP, 400 to 499. */
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super('TF_VENUE_REFUSED', message)
+    this.status = status
+  }
 }
 
 export class RestClient {
@@ -51,7 +57,7 @@ export class RestClient {
         }
         problem = `HTTP ${answer.status} ${Buffer.from(body.subarray(0, 200)).toString('utf8')}`
         const limited = answer.status === 429 || answer.status === 418
-        if (answer.status < 500 && !limited) throw new TickforgeError('TF_VENUE_REFUSED', `${this.#base}${path}: ${problem}`)
+        if (answer.status < 500 && !limited) throw new VenueRefusal(answer.status, `${this.#base}${path}: ${problem}`)
         if (limited) pause = Math.max(pause, Number.parseInt(answer.headers.get('retry-after') ?? '1', 10) * 1000)
       } catch (thrown) {
         if (thrown instanceof TickforgeError || this.#signal.aborted) throw thrown

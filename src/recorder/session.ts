@@ -42,7 +42,7 @@ export class Session {
   #socket: WebSocket | undefined
   #attempt = 0
   #openedAt = 0
-  #lastFrameAt = 0
+  #lastHeardAt = 0
   #cause: GapCause = GapCause.disconnect
   #retry: NodeJS.Timeout | undefined
   #timers: NodeJS.Timeout[] = []
@@ -119,6 +119,10 @@ export class Session {
       })
       this.#guard(() => this.#opened())
     })
+    // A venue that pings is there, however quiet its market.
+    socket.on('ping', () => {
+      this.#lastHeardAt = monotonicMs()
+    })
     socket.on('message', (data: RawData, binary: boolean) => this.#guard(() => this.#message(data as Buffer, binary)))
     socket.on('error', (error) => this.#hooks.warn(`${this.#plan.url}: ${error.message}`))
     socket.on('close', (code, reason) => this.#guard(() => this.#closed(code, reason.toString('utf8'))))
@@ -127,7 +131,7 @@ export class Session {
   #opened(): void {
     this.state = 'open'
     this.connection = this.#hooks.nextConnection()
-    this.#openedAt = this.#lastFrameAt = monotonicMs()
+    this.#openedAt = this.#lastHeardAt = monotonicMs()
     this.#clock.now()
     this.#chunk.low = this.#clock.low
     this.#chunk.high = this.#clock.high
@@ -136,7 +140,7 @@ export class Session {
     const { keepAlive, staleAfterMs, maxLifetimeMs } = this.#plan
     if (keepAlive !== undefined) this.#every(keepAlive.everyMs, () => this.#sendAll([keepAlive.message]))
     this.#every(Math.max(50, staleAfterMs / 4), () => {
-      if (monotonicMs() - this.#lastFrameAt < staleAfterMs) return
+      if (monotonicMs() - this.#lastHeardAt < staleAfterMs) return
       this.reconnect(this.connection, `nothing arrived for ${staleAfterMs} ms`, GapCause.stale)
     })
     if (maxLifetimeMs !== undefined) {
@@ -148,7 +152,7 @@ export class Session {
   #message(data: Buffer, binary: boolean): void {
     this.frames++
     this.bytes += data.length
-    this.#lastFrameAt = monotonicMs()
+    this.#lastHeardAt = monotonicMs()
     this.#clock.set(this.#chunk.low, this.#chunk.high)
     this.#normalizer.frame(this.connection, data, binary)
     this.#hooks.afterFrame()

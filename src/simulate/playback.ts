@@ -65,8 +65,8 @@ export class Playback {
   readonly #interrupted: Play[] = []
   readonly #pending: (string | undefined)[] = []
   #answers: Answer[]
+  readonly #stop = new AbortController()
   #running = 0
-  #closed = false
   #markFinished: () => void = () => {}
 
   constructor(source: CaptureSource, facts: VenueFacts, options: PlaybackOptions) {
@@ -96,7 +96,7 @@ export class Playback {
   }
 
   close(): void {
-    this.#closed = true
+    this.#stop.abort()
     for (const play of this.#interrupted) void play.events.return?.()
     for (const answer of this.#answers) this.#reach(answer)
   }
@@ -118,7 +118,7 @@ export class Playback {
   }
 
   #attach(connection: ClientConnection): void {
-    if (this.#attached.has(connection) || this.#closed) return
+    if (this.#attached.has(connection) || this.#stop.signal.aborted) return
     this.#attached.add(connection)
     let play = this.#interrupted.shift()
     if (play === undefined) {
@@ -150,7 +150,7 @@ export class Playback {
   }
 
   async #run(play: Play, connection: ClientConnection): Promise<void> {
-    for (let burst = 0; connection.open && !this.#closed; ) {
+    for (let burst = 0; connection.open && !this.#stop.signal.aborted; ) {
       const event = play.batch[play.at]
       if (event === undefined) {
         const more = await play.events.next()
@@ -180,7 +180,7 @@ export class Playback {
       this.state.played++
       connection.send(event.data, event.binary)
     }
-    if (this.#closed) void play.events.return?.()
+    if (this.#stop.signal.aborted) void play.events.return?.()
     else this.#interrupted.push(play)
     this.#running--
   }
@@ -194,7 +194,7 @@ export class Playback {
     if (speed === 'max') return
     const dueMs = play.startMs + Number(tsRecv - play.tsStart) / 1e6 / speed
     const wait = dueMs - monotonicMs()
-    if (wait >= 1) await sleep(wait)
+    if (wait >= 1) await this.#sleep(wait)
   }
 
   /** Lets those go on who asked for the answer, and waits a while for one who has yet to ask. */
@@ -202,11 +202,19 @@ export class Playback {
     const first = !answer.reached
     this.#reach(answer)
     if (!first) return
-    const waited = new AbortController()
-    const timeout = sleep(this.#options.restWaitMs, 'late', { signal: waited.signal }).catch(() => 'stopped')
-    const outcome = await Promise.race([answer.delivered, timeout])
-    waited.abort()
-    if (outcome !== 'late') await sleep(SETTLE_MS)
+    const answered = new AbortController()
+    const outcome = await Promise.race([
+      answer.delivered.then(() => 'delivered'),
+      this.#sleep(this.#options.restWaitMs, answered.signal).then(() => 'late'),
+    ])
+    answered.abort()
+    if (outcome === 'delivered') await this.#sleep(SETTLE_MS)
+  }
+
+  /** Ends early without an error when `until` or the whole playback does. */
+  async #sleep(ms: number, until?: AbortSignal): Promise<void> {
+    const signals = until === undefined ? [this.#stop.signal] : [this.#stop.signal, until]
+    await sleep(ms, undefined, { signal: AbortSignal.any(signals) }).catch(() => {})
   }
 
   #reach(answer: Answer): void {

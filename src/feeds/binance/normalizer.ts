@@ -97,6 +97,13 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     for (const instrument of connection?.instruments ?? []) this.#suspects.add(instrument.symbol)
   }
 
+  /** Before a definition is written: expresses what exchangeInfo said in the decimals that are in force by now. */
+  protected override number(connection: BinanceConnection, instrument: Instrument): number {
+    const info = instrument.number === 0 ? this.#infos.get(instrument.symbol) : undefined
+    if (info !== undefined) this.#inform(instrument, info)
+    return super.number(connection, instrument)
+  }
+
   // ---- frames
 
   protected override read(connection: BinanceConnection): ReadResult {
@@ -118,11 +125,13 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
       case 'trade':
         return this.#trade(connection)
       case 'depth':
-        return this.#update(connection)
+        return this.#update(connection, false)
       case 'aggTrade':
         return this.#aggTrade(connection)
       case 'partialDepth':
-        return this.#partialBook(connection)
+        if (this.#market.futures) return this.#update(connection, true)
+        this.#snapshot(connection, this.#stream?.symbol as SymbolState, Flag.snapshot)
+        return READ
       case 'serverShutdown':
         this.#end()
         this.request({ kind: 'reconnect', connection: connection.id, reason: 'the venue announces that it shuts down' })
@@ -194,7 +203,6 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     const sentLow = reader.low
     const sentHigh = reader.high
     const { instrument } = this.#symbol(connection)
-    if (instrument.number === 0) this.#define(instrument)
     const at = writer.begin(RecordType.trade, TRADE_CELLS, 0, this.number(connection, instrument), 0, NONE_HIGH)
     writer.put64(at, TRADE_TS_SENT, sentLow, sentHigh)
     writer.putNoId(at, TRADE_SEQUENCE)
@@ -231,7 +239,6 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     const idLow = reader.low
     const idHigh = reader.high
     const { instrument } = this.#symbol(connection)
-    if (instrument.number === 0) this.#define(instrument)
     const number = this.number(connection, instrument)
     const at = writer.begin(RecordType.quote, QUOTE_CELLS, Flag.last | Flag.extension, number, 0, NONE_HIGH)
     writer.put64(at, QUOTE_UPDATE_ID, idLow, idHigh)
@@ -257,8 +264,11 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     return READ
   }
 
-  /** A change of a book. What is missing before it becomes a gap record in front of it. */
-  #update(connection: BinanceConnection): ReadResult {
+  /**
+   * A change of a book; what is missing before it becomes a gap record in front of it. Or, `whole`, the best levels as a
+   * book of their own beside the one that changes build, and so without continuity.
+   */
+  #update(connection: BinanceConnection, whole: boolean): ReadResult {
     const { reader, book } = this
     this.#bookTimes()
     const symbol = this.#symbol(connection)
@@ -270,48 +280,24 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     reader.unsigned()
     const last = reader.bigint
     const previous = this.#previousId()
-    if (instrument.number === 0) this.#define(instrument)
     const number = this.number(connection, instrument)
-    const missing = continuity.check(first, previous)
+    const missing = whole ? undefined : continuity.check(first, previous)
     if (missing !== undefined) {
       this.gap(number, GapCause.sequence, RecordType.book, missing, symbol.lastLow, symbol.lastHigh)
     }
-    this.#beginBook(number, 0)
+    this.#beginBook(number, whole ? Flag.snapshot : 0)
     book.setIds(first, last, previous)
     this.#levels(instrument, K.b, K.a)
     this.#end()
-    continuity.update(first, last, previous)
-    connection.lastBook = symbol
-    symbol.lastLow = this.stamp.low
-    symbol.lastHigh = this.stamp.high
-    if (missing !== undefined) this.#setSuspect(symbol, true)
-    this.#resync(connection, symbol)
-    if (symbol.suspect) book.addFlags(Flag.maybeBadBook)
-    book.finish()
-    return READ
-  }
-
-  /** The best levels as a whole: a book of its own beside the one that updates build, and so without continuity. */
-  #partialBook(connection: BinanceConnection): ReadResult {
-    const { reader, book } = this
-    if (!this.#market.futures) {
-      this.#snapshot(connection, this.#stream?.symbol as SymbolState, Flag.snapshot)
-      return READ
+    if (!whole) {
+      continuity.update(first, last, previous)
+      if (missing !== undefined) this.#setSuspect(symbol, true)
+      connection.lastBook = symbol
+      symbol.lastLow = this.stamp.low
+      symbol.lastHigh = this.stamp.high
+      this.#resync(connection, symbol)
+      if (symbol.suspect) book.addFlags(Flag.maybeBadBook)
     }
-    this.#bookTimes()
-    const { instrument } = this.#symbol(connection)
-    reader.require(K.U)
-    reader.unsigned()
-    const first = reader.bigint
-    reader.require(K.u)
-    reader.unsigned()
-    const last = reader.bigint
-    const previous = this.#previousId()
-    if (instrument.number === 0) this.#define(instrument)
-    this.#beginBook(this.number(connection, instrument), Flag.snapshot)
-    book.setIds(first, last, previous)
-    this.#levels(instrument, K.b, K.a)
-    this.#end()
     book.finish()
     return READ
   }
@@ -367,7 +353,6 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     this.#sentLow = 0
     this.#eventLow = 0
     if (this.#market.futures) this.#bookTimes()
-    if (instrument.number === 0) this.#define(instrument)
     this.#beginBook(this.number(connection, instrument), flags)
     book.setIds(NONE_U64, id, NONE_U64)
     this.#levels(instrument, REST.bids, REST.asks)
@@ -456,12 +441,6 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     if (!reader.find(name)) return
     reader.unsigned()
     this.writer.put64(at, offset, reader.low, reader.high)
-  }
-
-  /** Before a definition is written: expresses what exchangeInfo said in the decimals that are in force by now. */
-  #define(instrument: Instrument): void {
-    const info = this.#infos.get(instrument.symbol)
-    if (info !== undefined) this.#inform(instrument, info)
   }
 
   #inform(instrument: Instrument, info: SymbolInfo): void {
