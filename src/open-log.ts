@@ -1,5 +1,4 @@
 // A directory of segments as one log: the entry point of everything that reads.
-import type { Table } from 'apache-arrow'
 import { toArrowTable } from './export/arrow.ts'
 import type { ExportSource, ExportWindow } from './export/source.ts'
 import { type Query, type ResolvedQuery, resolveQuery } from './replay/query.ts'
@@ -82,7 +81,7 @@ export class Log {
    * Records of one type as an apache-arrow Table over native memory, in order of receipt. Prices and sizes are exact decimals, times
    * ns. Throws as replay() does, and TF_SCALE when the instruments' decimals are too far apart for one column.
    */
-  async toArrow(query: TableQuery): Promise<Table> {
+  async toArrow(query: TableQuery): Promise<ReturnType<typeof toArrowTable>> {
     return toArrowTable(this.exportSource(query), query.type)
   }
 

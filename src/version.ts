@@ -1,4 +1,6 @@
 // One version for the package, the files it writes and what it prints.
-import { createRequire } from 'node:module'
+import { readFileSync } from 'node:fs'
 
-export const VERSION: string = (createRequire(import.meta.url)('../package.json') as { version: string }).version
+const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+
+export const VERSION: string = manifest.version

@@ -33,7 +33,13 @@ import {
 } from '../records/layout.ts'
 import { BookEncoder } from './book-encoder.ts'
 import type { FeedRequest, Normalizer, NormalizerContext, NormalizerCounters, Stamp } from './feed.ts'
-import { DECIMALS_MAX, type DecimalsField, DefinitionTooSmall, type Instrument, InstrumentTable } from './instruments.ts'
+import {
+  DECIMALS_MAX,
+  type DecimalsField,
+  DefinitionTooSmall,
+  type Instrument,
+  InstrumentTable,
+} from './instruments.ts'
 import { DECIMAL_OVERFLOW, FrameError, JsonReader } from './json-reader.ts'
 
 /** What read() says of a frame: its records are written, or it is to be kept as text for this reason. */
@@ -133,7 +139,14 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
   // ---- Normalizer
 
   opened(id: number, url: string): void {
-    const state = this.createConnection({ id, url, frames: 0, lastLow: this.stamp.low, lastHigh: this.stamp.high, instruments: new Set() })
+    const state = this.createConnection({
+      id,
+      url,
+      frames: 0,
+      lastLow: this.stamp.low,
+      lastHigh: this.stamp.high,
+      instruments: new Set(),
+    })
     this.#connections.set(id, state)
     this.#current = undefined
     // Connection 0 stands for REST answers that belong to no connection, and is not one itself.
@@ -153,7 +166,8 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
     const state = this.#connections.get(id)
     if (state === undefined) return
     for (const instrument of state.instruments) {
-      if (!this.#openGaps.has(instrument)) this.#openGaps.set(instrument, { cause, tsLow: state.lastLow, tsHigh: state.lastHigh })
+      if (!this.#openGaps.has(instrument))
+        this.#openGaps.set(instrument, { cause, tsLow: state.lastLow, tsHigh: state.lastHigh })
     }
   }
 
@@ -238,7 +252,14 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
   }
 
   /** Writes a gap record: something is missing before the frame that is being read. Must stand before begin(). */
-  protected gap(instrument: number, cause: GapCause, type: number, missing: Break | undefined, low: number, high: number): void {
+  protected gap(
+    instrument: number,
+    cause: GapCause,
+    type: number,
+    missing: Break | undefined,
+    low: number,
+    high: number,
+  ): void {
     const writer = this.writer
     const at = writer.begin(RecordType.gap, 1, Flag.last, instrument, 0, -2147483648)
     putBigint(writer, at, GAP_EXPECTED_ID, missing?.expected ?? NONE_U64)
@@ -307,10 +328,18 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
         this.counters.gaps = gaps
         if (this.#adapt(thrown)) continue
         this.table.restoreDecimals()
-        if (!(thrown instanceof FrameError || thrown instanceof Unrepresentable || thrown instanceof DefinitionTooSmall)) throw thrown
+        if (
+          !(thrown instanceof FrameError || thrown instanceof Unrepresentable || thrown instanceof DefinitionTooSmall)
+        )
+          throw thrown
         this.counters.rejectedFrames++
         this.warn(`${this.venue}: a frame was kept as text: ${thrown.message}`)
-        this.#text(bytes, binary, thrown instanceof FrameError ? TextReason.unparseable : TextReason.unrepresentable, flags)
+        this.#text(
+          bytes,
+          binary,
+          thrown instanceof FrameError ? TextReason.unparseable : TextReason.unrepresentable,
+          flags,
+        )
         break
       }
     }

@@ -133,7 +133,8 @@ export class InstrumentTable {
     for (const [name, value] of Object.entries(change)) {
       if (value !== undefined) Object.assign(instrument, { [name]: value })
     }
-    if (instrument.priceDecimals < before.priceDecimals) this.#rescale(instrument, 'priceDecimals', before.priceDecimals)
+    if (instrument.priceDecimals < before.priceDecimals)
+      this.#rescale(instrument, 'priceDecimals', before.priceDecimals)
     if (instrument.sizeDecimals < before.sizeDecimals) this.#rescale(instrument, 'sizeDecimals', before.sizeDecimals)
     const changed = (Object.keys(DEFINITION_DEFAULTS) as (keyof Definition)[]).some((k) => instrument[k] !== before[k])
     if (changed) instrument.number = 0

@@ -1,9 +1,10 @@
 // Reads a frame's JSON on demand: members are found where they are asked for, numbers are read digit by digit into
 // integers, and nothing else is built. Two reasons: JSON.parse turns numbers into float64, which a price must never
 // pass through, and this is faster than building objects that live for a microsecond.
-import { isDigit, JsonCursor, latin1, MINUS, NINE, PLUS, POINT, QUOTE, ZERO } from './json-cursor.ts'
+import { JsonCursor } from './json-cursor.ts'
+import { isDigit, latin1, MINUS, NINE, PLUS, POINT, QUOTE, ZERO } from './json-scanner.ts'
 
-export { FrameError, key, keys } from './json-cursor.ts'
+export { FrameError, key, keys } from './json-scanner.ts'
 
 export const DECIMAL_OK = 0
 /** The mantissa does not fit 64 bits at the wanted number of decimals. */
@@ -31,7 +32,7 @@ export class JsonReader extends JsonCursor {
   low = 0
   high = 0
 
-  /** Of the digits that #digits() read: their value, exact up to EXACT_DIGITS of them, and how many. */
+  /** Of the digits that #digits() read: their value, exact where it is a safe integer of up to 16, and how many. */
   #value = 0
   #count = 0
 
@@ -145,8 +146,8 @@ export class JsonReader extends JsonCursor {
    * low/high. The two cannot be taken for one another: as milliseconds, 16 digits lie behind the year 33000.
    */
   millisOrMicros(): void {
-    const start = this.#digits('a time was expected')
-    this.#time(this.#safeValue(start), this.#count > EXACT_DIGITS ? 1_000 : 1_000_000, 0)
+    this.#digits('a time was expected')
+    this.#time(this.#safeValue(), this.#count > EXACT_DIGITS ? 1_000 : 1_000_000, 0)
   }
 
   /** Takes seconds since the epoch with up to nine decimals, "1618678136.228155", as ns in low/high. */
@@ -159,7 +160,8 @@ export class JsonReader extends JsonCursor {
     const start = pos
     let seconds = 0
     for (; isDigit(bytes[pos] as number); pos++) seconds = seconds * 10 + ((bytes[pos] as number) - ZERO)
-    if (pos === start || pos - start > 11 || (bytes[start] === ZERO && pos > start + 1)) this.fail('a time was expected')
+    if (pos === start || pos - start > 11 || (bytes[start] === ZERO && pos > start + 1))
+      this.fail('a time was expected')
     let nanos = 0
     if (bytes[pos] === POINT) {
       const fraction = ++pos
@@ -192,8 +194,10 @@ export class JsonReader extends JsonCursor {
     const hour = this.#two(at + 12)
     const minute = this.#two(at + 15)
     const second = this.#two(at + 18)
-    const separated = bytes[at + 5] === MINUS && bytes[at + 8] === MINUS && bytes[at + 14] === 0x3a && bytes[at + 17] === 0x3a
-    if (!separated || bytes[at + 11] !== 0x54 || hour > 23 || minute > 59 || second > 60) this.fail('a time was expected')
+    const separated =
+      bytes[at + 5] === MINUS && bytes[at + 8] === MINUS && bytes[at + 14] === 0x3a && bytes[at + 17] === 0x3a
+    if (!separated || bytes[at + 11] !== 0x54 || hour > 23 || minute > 59 || second > 60)
+      this.fail('a time was expected')
     let pos = at + 20
     let nanos = 0
     if (bytes[pos] === POINT) {
@@ -236,7 +240,7 @@ export class JsonReader extends JsonCursor {
     if (quoted ? byte !== QUOTE : byte === POINT || byte === 0x65 || byte === 0x45) this.fail(expected)
     this.take(quoted ? pos + 1 : pos)
     this.#count = count
-    this.#value = count <= 9 ? first : count <= EXACT_DIGITS ? first * (POWERS[count - 9] as number) + rest : 0
+    this.#value = count <= 9 ? first : count <= EXACT_DIGITS + 1 ? first * (POWERS[count - 9] as number) + rest : 0
     return start
   }
 
@@ -259,16 +263,14 @@ export class JsonReader extends JsonCursor {
   }
 
   #epoch(unit: number): void {
-    const start = this.#digits('a time was expected')
-    this.#time(this.#safeValue(start), unit, 0)
+    this.#digits('a time was expected')
+    this.#time(this.#safeValue(), unit, 0)
   }
 
   /** The digits that #digits() took, as a number; they must be a safe integer. */
-  #safeValue(start: number): number {
-    if (this.#count <= EXACT_DIGITS) return this.#value
-    const value = this.#count === 16 ? Number(latin1(this.bytes, start, start + 16)) : Number.POSITIVE_INFINITY
-    if (value > Number.MAX_SAFE_INTEGER) this.fail('a time is out of range')
-    return value
+  #safeValue(): number {
+    if (this.#count > EXACT_DIGITS + 1 || this.#value > Number.MAX_SAFE_INTEGER) this.fail('a time is out of range')
+    return this.#value
   }
 
   /** low/high = value * unit + rest, without losing a bit; false and nothing set if it may not fit 63 bits. */

@@ -11,19 +11,28 @@ export const VENUES: readonly Venue[] = validated([binance, binanceUs, binanceUs
 export function findVenue(name: string): Venue {
   const venue = VENUES.find((known) => known.name === name)
   if (venue !== undefined) return venue
-  throw new TickforgeError('TF_UNKNOWN_VENUE', `'${name}' is no venue; known are ${VENUES.map((v) => v.name).join(', ')}`)
+  throw new TickforgeError(
+    'TF_UNKNOWN_VENUE',
+    `'${name}' is no venue; known are ${VENUES.map((v) => v.name).join(', ')}`,
+  )
 }
 
 /** Takes 'binance:BTCUSDT' apart: the venue's name, which is known, and a symbol that has the form of the venue's. */
 export function parseInstrument(instrument: string): { venue: string; symbol: string } {
   const colon = instrument.indexOf(':')
   if (colon < 0) {
-    throw new TickforgeError('TF_USAGE', `'${instrument}' is no instrument: write VENUE:SYMBOL, such as ${example(VENUES[0] as Venue)}`)
+    throw new TickforgeError(
+      'TF_USAGE',
+      `'${instrument}' is no instrument: write VENUE:SYMBOL, such as ${example(VENUES[0] as Venue)}`,
+    )
   }
   const venue = findVenue(instrument.slice(0, colon))
   const symbol = instrument.slice(colon + 1)
   if (!venue.isSymbol(symbol)) {
-    throw new TickforgeError('TF_UNKNOWN_SYMBOL', `'${symbol}' is no symbol of ${venue.title}; one is ${example(venue)}`)
+    throw new TickforgeError(
+      'TF_UNKNOWN_SYMBOL',
+      `'${symbol}' is no symbol of ${venue.title}; one is ${example(venue)}`,
+    )
   }
   return { venue: venue.name, symbol }
 }
@@ -60,8 +69,10 @@ export function validated(venues: readonly Venue[]): readonly Venue[] {
     venue.adapters.forEach((adapter, i) => {
       const last = i === venue.adapters.length - 1
       if (last !== (adapter.until === undefined)) wrong(`${adapter.name}: all adapters but the last have an end`)
-      if (adapter.until !== undefined && Number.isNaN(Date.parse(adapter.until))) wrong(`${adapter.name}: its end is no time`)
-      if (i > 0 && untilOf(venue.adapters[i - 1] as Adapter) >= untilOf(adapter)) wrong(`${adapter.name}: ends before the one before`)
+      if (adapter.until !== undefined && Number.isNaN(Date.parse(adapter.until)))
+        wrong(`${adapter.name}: its end is no time`)
+      if (i > 0 && untilOf(venue.adapters[i - 1] as Adapter) >= untilOf(adapter))
+        wrong(`${adapter.name}: ends before the one before`)
     })
     if (!isBase(venue.endpoints.websocket, /^wss?:$/)) wrong(`${venue.name}: '${venue.endpoints.websocket}' is no base`)
     if (!isBase(venue.endpoints.rest, /^https?:$/)) wrong(`${venue.name}: '${venue.endpoints.rest}' is no base`)
@@ -71,7 +82,9 @@ export function validated(venues: readonly Venue[]): readonly Venue[] {
 
 /** Scheme, host and port, without a path. */
 function isBase(base: string, protocol: RegExp): boolean {
-  return URL.canParse(base) && protocol.test(new URL(base).protocol) && new URL(base).pathname === '/' && !base.endsWith('/')
+  return (
+    URL.canParse(base) && protocol.test(new URL(base).protocol) && new URL(base).pathname === '/' && !base.endsWith('/')
+  )
 }
 
 /** ns since the epoch, exclusive. */

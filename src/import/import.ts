@@ -4,7 +4,7 @@ import { basename } from 'node:path'
 import { TickforgeError } from '../errors.ts'
 import type { Normalizer, NormalizerCounters, Venue } from '../feeds/feed.ts'
 import { adapterFor, findVenue, VENUES } from '../feeds/registry.ts'
-import { ReceiveClock } from '../recorder/clock.ts'
+import { monotonicMs, ReceiveClock } from '../recorder/clock.ts'
 import { addCounters } from '../recorder/counters.ts'
 import { Journal } from '../recorder/journal.ts'
 import type { CaptureEvent, CaptureRecord } from './capture.ts'
@@ -62,7 +62,7 @@ interface Source {
  * Imports captures. Everything is durable when it resolves. Throws TF_UNKNOWN_FORMAT, TF_UNKNOWN_VENUE, TF_LOCKED, TF_DISK_FULL, TF_IO.
  */
 export async function importCaptures(options: ImportOptions): Promise<ImportReport> {
-  const started = process.hrtime.bigint()
+  const started = monotonicMs()
   const sources =
     options.format === 'hftbacktest' ? await hftbacktestSources(options) : await cryptofeedSources(options)
   const journal = new Journal({
@@ -81,7 +81,7 @@ export async function importCaptures(options: ImportOptions): Promise<ImportRepo
     throw error
   }
   await journal.close()
-  return feeder.report(sources.length, Number(process.hrtime.bigint() - started) / 1e9)
+  return feeder.report(sources.length, (monotonicMs() - started) / 1000)
 }
 
 /** Feeds the sources' events in order of time; those of one source keep their order. */

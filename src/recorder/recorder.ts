@@ -180,14 +180,16 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
   }
 
   async #rest(run: VenueRun, path: string, connection: number): Promise<void> {
-    await run.rest.get(path, (body) =>
+    const received = (body: Uint8Array): void =>
       this.#guard(() => {
-        if (this.#abort.signal.aborted) return
         this.#clock.now()
         run.normalizer.rest(connection, path, body)
         this.#carryOut(run)
-      }),
-    )
+      })
+    // An answer for a connection that is gone would join nothing: the one that follows asks for its own.
+    const wanted = (): boolean =>
+      !this.#abort.signal.aborted && (connection === 0 || run.sessions.some((session) => session.connection === connection))
+    await run.rest.get(path, received, wanted)
   }
 
   #guard(act: () => void): void {

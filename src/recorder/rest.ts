@@ -34,17 +34,19 @@ export class RestClient {
 
   /**
    * Asks for a path. `received` is called with the answer as soon as it is there, so that it can be stamped. A refusal (4xx)
-   * throws TF_VENUE_REFUSED at once; other failures are retried, then throw TF_CONNECT.
+   * throws TF_VENUE_REFUSED at once; other failures are retried, then throw TF_CONNECT. Once `wanted` says no, there are no
+   * more attempts, and no answer.
    */
-  get(path: string, received: (body: Uint8Array) => void): Promise<void> {
-    const result = this.#queue.then(() => this.#attempts(path, received))
+  get(path: string, received: (body: Uint8Array) => void, wanted: () => boolean = () => true): Promise<void> {
+    const result = this.#queue.then(() => this.#attempts(path, received, wanted))
     this.#queue = result.catch(() => undefined).then(() => this.#pause(INTERVAL_MS))
     return result
   }
 
-  async #attempts(path: string, received: (body: Uint8Array) => void): Promise<void> {
+  async #attempts(path: string, received: (body: Uint8Array) => void, wanted: () => boolean): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       this.#signal.throwIfAborted()
+      if (!wanted()) return
       let problem: string
       let pause = backoffMs(attempt)
       try {
@@ -52,7 +54,7 @@ export class RestClient {
         const answer = await fetch(this.#base + path, { signal, headers: { accept: 'application/json' } })
         const body = new Uint8Array(await answer.arrayBuffer())
         if (answer.ok) {
-          received(body)
+          if (wanted()) received(body)
           return
         }
         problem = `HTTP ${answer.status} ${Buffer.from(body.subarray(0, 200)).toString('utf8')}`

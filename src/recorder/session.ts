@@ -44,6 +44,7 @@ export class Session {
   #openedAt = 0
   #lastHeardAt = 0
   #cause: GapCause = GapCause.disconnect
+  #error: string | undefined
   #retry: NodeJS.Timeout | undefined
   #timers: NodeJS.Timeout[] = []
   #stopped: (() => void) | undefined
@@ -124,7 +125,10 @@ export class Session {
       this.#lastHeardAt = monotonicMs()
     })
     socket.on('message', (data: RawData, binary: boolean) => this.#guard(() => this.#message(data as Buffer, binary)))
-    socket.on('error', (error) => this.#hooks.warn(`${this.#plan.url}: ${error.message}`))
+    // The close event follows, with the same story told from its end: one warning is enough.
+    socket.on('error', (error) => {
+      this.#error = error.message
+    })
     socket.on('close', (code, reason) => this.#guard(() => this.#closed(code, reason.toString('utf8'))))
   }
 
@@ -180,7 +184,9 @@ export class Session {
     this.state = 'waiting'
     this.reconnects++
     const pause = backoffMs(this.#attempt++)
-    this.#hooks.warn(`${this.#plan.url}: closed (${code}${reason === '' ? '' : ` ${reason}`}); connecting again in ${Math.round(pause)} ms`)
+    const why = this.#error ?? `closed with ${code}${reason === '' ? '' : ` (${reason})`}`
+    this.#error = undefined
+    this.#hooks.warn(`${this.#plan.url}: ${why}; connecting again in ${Math.round(pause)} ms`)
     this.#retry = setTimeout(() => this.#connect(), pause)
   }
 

@@ -57,7 +57,7 @@ export class CellWriter {
   beginFrame(tsLow: number, tsHigh: number, connection: number, frameNumber: number): void {
     this.#tsLow = tsLow
     this.#tsHigh = tsHigh
-    this.#frameLow = frameNumber % 4294967296 | 0
+    this.#frameLow = (frameNumber % 4294967296) | 0
     this.#frameHigh = (connection << 16) | Math.floor(frameNumber / 4294967296)
     this.#frameStart = this.#position
     this.frameRecords = 0

@@ -1,15 +1,45 @@
 import { describe, expect, it } from 'vitest'
 import { Flag, InstrumentKind, Integrity, TextReason, TradeKind } from '../../src/records/layout.ts'
-import { Definitions, type DecodedRecord, ofType } from '../helpers/cells.ts'
+import { type DecodedRecord, Definitions, ofType } from '../helpers/cells.ts'
 import { Harness } from '../helpers/normalize.ts'
 
 const MS = 1_000_000n
 const on = (stream: string, data: unknown) => ({ stream, data })
 
-const spotTrade = { e: 'trade', E: 1700000000123, s: 'BTCUSDT', t: 3735683259, p: '61837.63000000', q: '0.02000000', T: 1700000000100, m: true, M: true }
-const usdmTrade = { e: 'trade', E: 1700000000123, T: 1700000000100, s: 'BTCUSDT', t: 77, p: '61800.30', q: '0.006', X: 'MARKET', m: false }
+const spotTrade = {
+  e: 'trade',
+  E: 1700000000123,
+  s: 'BTCUSDT',
+  t: 3735683259,
+  p: '61837.63000000',
+  q: '0.02000000',
+  T: 1700000000100,
+  m: true,
+  M: true,
+}
+const usdmTrade = {
+  e: 'trade',
+  E: 1700000000123,
+  T: 1700000000100,
+  s: 'BTCUSDT',
+  t: 77,
+  p: '61800.30',
+  q: '0.006',
+  X: 'MARKET',
+  m: false,
+}
 const spotQuote = { u: 400900217, s: 'BNBUSDT', b: '25.35190000', B: '31.21000000', a: '25.36520000', A: '40.66000000' }
-const usdmQuote = { e: 'bookTicker', u: 600859600576, s: 'SUSHIUSDT', b: '7.6110', B: '2', a: '7.6120', A: '297', T: 1700000000012, E: 1700000000017 }
+const usdmQuote = {
+  e: 'bookTicker',
+  u: 600859600576,
+  s: 'SUSHIUSDT',
+  b: '7.6110',
+  B: '2',
+  a: '7.6120',
+  A: '297',
+  T: 1700000000012,
+  E: 1700000000017,
+}
 
 /** The one record of a type that a frame gives on a new connection, with what is printed of it. */
 function single<Type extends DecodedRecord['type']>(venue: string, message: unknown, type: Type) {
@@ -29,15 +59,31 @@ describe('a trade', () => {
     expect(record).toMatchObject({ flags: Flag.last | Flag.extension | Flag.sell, tsEvent: 1700000000100n * MS })
     expect(record.trade).toMatchObject({ id: 3735683259n, tsSent: 1700000000123n * MS, kind: TradeKind.none })
     const { sequence, firstId, lastId, buyerOrderId, sellerOrderId } = record.trade
-    expect([sequence, firstId, lastId, buyerOrderId, sellerOrderId]).toEqual([undefined, undefined, undefined, undefined, undefined])
+    expect([sequence, firstId, lastId, buyerOrderId, sellerOrderId]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ])
     expect(definitions.of(record)).toMatchObject({
-      venue: 'binance', symbol: 'BTCUSDT', adapter: 'binance-spot', priceDecimals: 8, sizeDecimals: 8, integrity: Integrity.range, kind: InstrumentKind.spot,
+      venue: 'binance',
+      symbol: 'BTCUSDT',
+      adapter: 'binance-spot',
+      priceDecimals: 8,
+      sizeDecimals: 8,
+      integrity: Integrity.range,
+      kind: InstrumentKind.spot,
     })
   })
 
   it('of spot before 2023 keeps the orders too', () => {
     const { e, E, s, t, p, q, T, m, M } = spotTrade
-    const { record } = single('binance', on('btcusdt@trade', { e, E, s, t, p, q, b: 20720542158, a: 20720542592, T, m, M }), 'trade')
+    const { record } = single(
+      'binance',
+      on('btcusdt@trade', { e, E, s, t, p, q, b: 20720542158, a: 20720542592, T, m, M }),
+      'trade',
+    )
     expect(record.trade).toMatchObject({ buyerOrderId: 20720542158n, sellerOrderId: 20720542592n })
   })
 
@@ -51,11 +97,20 @@ describe('a trade', () => {
     const { record, definitions } = single('binance-usdm', on('btcusdt@trade', { ...usdmTrade, X }), 'trade')
     expect(record.trade).toMatchObject({ price: 6180030n, size: 6n, id: 77n, kind, tsSent: 1700000000123n * MS })
     expect(record.flags & (Flag.buy | Flag.sell)).toBe(Flag.buy)
-    expect(definitions.of(record)).toMatchObject({ priceDecimals: 2, sizeDecimals: 3, integrity: Integrity.previous, kind: InstrumentKind.perpetual })
+    expect(definitions.of(record)).toMatchObject({
+      priceDecimals: 2,
+      sizeDecimals: 3,
+      integrity: Integrity.previous,
+      kind: InstrumentKind.perpetual,
+    })
   })
 
   it('in microseconds keeps them', () => {
-    const { record } = single('binance', on('btcusdt@trade', { ...spotTrade, E: 1700000000123456, T: 1700000000100001 }), 'trade')
+    const { record } = single(
+      'binance',
+      on('btcusdt@trade', { ...spotTrade, E: 1700000000123456, T: 1700000000100001 }),
+      'trade',
+    )
     expect([record.tsEvent, record.trade.tsSent]).toEqual([1700000000100001000n, 1700000000123456000n])
   })
 
@@ -65,7 +120,19 @@ describe('a trade', () => {
   })
 
   it('that stands for several says which', () => {
-    const data = { e: 'aggTrade', E: 1700000000123, s: 'BTCUSDT', a: 26129, p: '0.01000000', q: '1.00000000', f: 100, l: 105, T: 1700000000100, m: false, M: true }
+    const data = {
+      e: 'aggTrade',
+      E: 1700000000123,
+      s: 'BTCUSDT',
+      a: 26129,
+      p: '0.01000000',
+      q: '1.00000000',
+      f: 100,
+      l: 105,
+      T: 1700000000100,
+      m: false,
+      M: true,
+    }
     const { record } = single('binance', on('btcusdt@aggTrade', data), 'trade')
     expect(record.flags).toBe(Flag.last | Flag.extension | Flag.buy | Flag.aggregate)
     expect(record.trade).toMatchObject({ id: 26129n, firstId: 100n, lastId: 105n, price: 1_000_000n })
@@ -76,18 +143,38 @@ describe('a quote', () => {
   it('of spot has no time of the venue', () => {
     const { record, definitions } = single('binance', on('bnbusdt@bookTicker', spotQuote), 'quote')
     const { quote } = record
-    expect([definitions.price(record, quote.bidPrice), definitions.size(record, quote.bidSize)]).toEqual(['25.35190000', '31.21000000'])
-    expect([definitions.price(record, quote.askPrice), definitions.size(record, quote.askSize)]).toEqual(['25.36520000', '40.66000000'])
-    expect([record.tsEvent, quote.tsSent, quote.updateId, quote.sequence]).toEqual([undefined, undefined, 400900217n, undefined])
+    expect([definitions.price(record, quote.bidPrice), definitions.size(record, quote.bidSize)]).toEqual([
+      '25.35190000',
+      '31.21000000',
+    ])
+    expect([definitions.price(record, quote.askPrice), definitions.size(record, quote.askSize)]).toEqual([
+      '25.36520000',
+      '40.66000000',
+    ])
+    expect([record.tsEvent, quote.tsSent, quote.updateId, quote.sequence]).toEqual([
+      undefined,
+      undefined,
+      400900217n,
+      undefined,
+    ])
   })
 
   it('of futures has both times, in the order of either market', () => {
     for (const venue of ['binance-usdm', 'binance-coinm']) {
-      for (const data of [usdmQuote, { ...{ u: 600859600576, e: 'bookTicker', s: 'SUSHIUSDT', ps: 'SUSHI' }, ...usdmQuote, st: 1 }]) {
+      for (const data of [
+        usdmQuote,
+        { ...{ u: 600859600576, e: 'bookTicker', s: 'SUSHIUSDT', ps: 'SUSHI' }, ...usdmQuote, st: 1 },
+      ]) {
         const { record } = single(venue, on('sushiusdt@bookTicker', data), 'quote')
         expect(record).toMatchObject({ tsEvent: 1700000000012n * MS, flags: Flag.last | Flag.extension })
         expect(record.quote).toEqual({
-          bidPrice: 76110n, bidSize: 2n, askPrice: 76120n, askSize: 297n, tsSent: 1700000000017n * MS, updateId: 600859600576n, sequence: undefined,
+          bidPrice: 76110n,
+          bidSize: 2n,
+          askPrice: 76120n,
+          askSize: 297n,
+          tsSent: 1700000000017n * MS,
+          updateId: 600859600576n,
+          sequence: undefined,
         })
       }
     }
@@ -104,7 +191,13 @@ describe('frames', () => {
     ] as const) {
       const reversed = Object.fromEntries(Object.entries(data).reverse())
       const expected = new Harness(venue).frame(on(stream, data)).cells()
-      for (const message of [data, reversed, on(stream, reversed), { data, stream }, JSON.stringify(on(stream, data), undefined, 2)]) {
+      for (const message of [
+        data,
+        reversed,
+        on(stream, reversed),
+        { data, stream },
+        JSON.stringify(on(stream, data), undefined, 2),
+      ]) {
         expect(Buffer.compare(new Harness(venue).frame(message).cells(), expected)).toBe(0)
       }
     }
@@ -116,7 +209,11 @@ describe('frames', () => {
   })
 
   it('of a symbol in another script are read', () => {
-    const { record, definitions } = single('binance', on('币安人生usdt@trade', { ...spotTrade, s: '币安人生USDT' }), 'trade')
+    const { record, definitions } = single(
+      'binance',
+      on('币安人生usdt@trade', { ...spotTrade, s: '币安人生USDT' }),
+      'trade',
+    )
     expect(definitions.of(record).symbol).toBe('币安人生USDT')
   })
 
@@ -165,10 +262,18 @@ describe('a frame that is not as documented', () => {
   const wrong: [string, string, unknown][] = [
     ...Object.keys(spotTrade)
       .filter((member) => !'eM'.includes(member))
-      .map((member): [string, string, unknown] => [`a trade without ${member}`, 'binance', on('btcusdt@trade', { ...spotTrade, [member]: undefined })]),
+      .map((member): [string, string, unknown] => [
+        `a trade without ${member}`,
+        'binance',
+        on('btcusdt@trade', { ...spotTrade, [member]: undefined }),
+      ]),
     ...Object.keys(usdmQuote)
       .filter((member) => member !== 'e')
-      .map((member): [string, string, unknown] => [`a quote without ${member}`, 'binance-usdm', on('x@bookTicker', { ...usdmQuote, [member]: undefined })]),
+      .map((member): [string, string, unknown] => [
+        `a quote without ${member}`,
+        'binance-usdm',
+        on('x@bookTicker', { ...usdmQuote, [member]: undefined }),
+      ]),
     ['a price of letters', 'binance', on('btcusdt@trade', { ...spotTrade, p: 'abc' })],
     ['a price of nothing', 'binance', on('btcusdt@trade', { ...spotTrade, p: null })],
     ['a size in a list', 'binance', on('btcusdt@trade', { ...spotTrade, q: ['1'] })],
@@ -205,7 +310,9 @@ describe('a frame that is not as documented', () => {
   })
 
   it('of a value that fits no 64 bits says that', () => {
-    const harness = new Harness('binance').frame(on('btcusdt@trade', { ...spotTrade, p: '92233720368.54775808' })).frame(on('btcusdt@trade', spotTrade))
+    const harness = new Harness('binance')
+      .frame(on('btcusdt@trade', { ...spotTrade, p: '92233720368.54775808' }))
+      .frame(on('btcusdt@trade', spotTrade))
     expect(ofType(harness.records(), 'text')).toMatchObject([{ reason: TextReason.unrepresentable }])
     expect(ofType(harness.records(), 'trade')).toHaveLength(1)
   })
@@ -213,15 +320,29 @@ describe('a frame that is not as documented', () => {
 
 describe('definitions', () => {
   it('of futures have their decimals from the first frame on, and one number', () => {
-    const harness = new Harness('binance-usdm').frame(on('btcusdt@trade', usdmTrade)).frame(on('btcusdt@trade', usdmTrade))
+    const harness = new Harness('binance-usdm')
+      .frame(on('btcusdt@trade', usdmTrade))
+      .frame(on('btcusdt@trade', usdmTrade))
     expect(ofType(harness.records(), 'instrument').map((r) => r.instrument)).toEqual([1])
   })
 
   it('are dated anew by a number with more digits', () => {
-    const harness = new Harness('binance-usdm').frame(on('btcusdt@trade', usdmTrade)).frame(on('btcusdt@trade', { ...usdmTrade, p: '61800.305', q: '0.0061' }))
-    const definitions = ofType(harness.records(), 'instrument').map((r) => [r.instrument, r.definition.priceDecimals, r.definition.sizeDecimals])
-    expect(definitions).toEqual([[1, 2, 3], [2, 3, 4]])
-    expect(ofType(harness.records(), 'trade').map((r) => [r.instrument, r.trade.price])).toEqual([[1, 6180030n], [2, 61800305n]])
+    const harness = new Harness('binance-usdm')
+      .frame(on('btcusdt@trade', usdmTrade))
+      .frame(on('btcusdt@trade', { ...usdmTrade, p: '61800.305', q: '0.0061' }))
+    const definitions = ofType(harness.records(), 'instrument').map((r) => [
+      r.instrument,
+      r.definition.priceDecimals,
+      r.definition.sizeDecimals,
+    ])
+    expect(definitions).toEqual([
+      [1, 2, 3],
+      [2, 3, 4],
+    ])
+    expect(ofType(harness.records(), 'trade').map((r) => [r.instrument, r.trade.price])).toEqual([
+      [1, 6180030n],
+      [2, 61800305n],
+    ])
   })
 
   const info = (symbol: string, tickSize: string, stepSize: string, contractType?: string) => ({
@@ -239,15 +360,34 @@ describe('definitions', () => {
   const answer = (...symbols: unknown[]) => ({ timezone: 'UTC', rateLimits: [{}], symbols, assets: [] })
 
   it('take steps and assets from exchangeInfo, before and after their first use, and leave no text', () => {
-    const harness = new Harness('binance').rest('/api/v3/exchangeInfo', answer(info('BTCUSDT', '0.01000000', '0.00001000'), info('XRPUSDT', '0.00010000', '1.00000000')))
+    const harness = new Harness('binance').rest(
+      '/api/v3/exchangeInfo',
+      answer(info('BTCUSDT', '0.01000000', '0.00001000'), info('XRPUSDT', '0.00010000', '1.00000000')),
+    )
     expect(harness.records().map((r) => r.type)).toEqual(['connection'])
     harness.frame(on('btcusdt@trade', spotTrade))
     expect(ofType(harness.records(), 'instrument')).toMatchObject([
-      { instrument: 1, definition: { symbol: 'BTCUSDT', base: 'BTC', quote: 'USDT', tickSize: 1_000_000n, lotSize: 1000n, priceDecimals: 8 } },
+      {
+        instrument: 1,
+        definition: {
+          symbol: 'BTCUSDT',
+          base: 'BTC',
+          quote: 'USDT',
+          tickSize: 1_000_000n,
+          lotSize: 1000n,
+          priceDecimals: 8,
+        },
+      },
     ])
-    harness.rest('/api/v3/exchangeInfo?symbols=%5B%22BTCUSDT%22%5D', answer(info('BTCUSDT', '0.10000000', '0.00001000')))
+    harness.rest(
+      '/api/v3/exchangeInfo?symbols=%5B%22BTCUSDT%22%5D',
+      answer(info('BTCUSDT', '0.10000000', '0.00001000')),
+    )
     harness.frame(on('btcusdt@trade', spotTrade)).frame(on('btcusdt@trade', spotTrade))
-    expect(ofType(harness.records(), 'instrument').map((r) => [r.instrument, r.definition.tickSize])).toEqual([[1, 1_000_000n], [2, 10_000_000n]])
+    expect(ofType(harness.records(), 'instrument').map((r) => [r.instrument, r.definition.tickSize])).toEqual([
+      [1, 1_000_000n],
+      [2, 10_000_000n],
+    ])
     expect(ofType(harness.records(), 'trade').map((r) => r.instrument)).toEqual([1, 2, 2])
   })
 
@@ -256,7 +396,12 @@ describe('definitions', () => {
       .rest('/fapi/v1/exchangeInfo', answer(info('BTCUSDT', '0.001', '0.001', 'PERPETUAL')))
       .frame(on('btcusdt@trade', usdmTrade))
       .frame(on('btcusdt@trade', { ...usdmTrade, p: '61800.305' }))
-    expect(ofType(harness.records(), 'instrument').map((r) => [r.definition.priceDecimals, r.definition.tickSize])).toEqual([[2, 0n], [3, 1n]])
+    expect(
+      ofType(harness.records(), 'instrument').map((r) => [r.definition.priceDecimals, r.definition.tickSize]),
+    ).toEqual([
+      [2, 0n],
+      [3, 1n],
+    ])
   })
 
   it('take the kind of a contract from exchangeInfo', () => {

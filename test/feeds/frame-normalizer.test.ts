@@ -4,7 +4,16 @@ import { type ConnectionState, FrameNormalizer, READ, type ReadResult } from '..
 import { DEFINITION_DEFAULTS, type Definition } from '../../src/feeds/instruments.ts'
 import { keys } from '../../src/feeds/json-reader.ts'
 import { BufferMemory, type CellMemory, CellWriter } from '../../src/records/cell-writer.ts'
-import { ConnectionEvent, Flag, GapCause, Integrity, RecordType, TextReason, TRADE_PRICE, TRADE_SIZE } from '../../src/records/layout.ts'
+import {
+  ConnectionEvent,
+  Flag,
+  GapCause,
+  Integrity,
+  RecordType,
+  TextReason,
+  TRADE_PRICE,
+  TRADE_SIZE,
+} from '../../src/records/layout.ts'
 import { Definitions, decodeCells, ofType } from '../helpers/cells.ts'
 import { bytesOf } from '../helpers/normalize.ts'
 
@@ -75,7 +84,12 @@ describe('frames', () => {
     normalizer.rest(3, '/trade', bytesOf(trade('2')))
     frame(trade('3'), 3)
     frame(trade('4'), 4)
-    expect(ofType(records(), 'trade').map((r) => [r.connection, r.frame])).toEqual([[3, 1n], [3, 2n], [3, 3n], [4, 1n]])
+    expect(ofType(records(), 'trade').map((r) => [r.connection, r.frame])).toEqual([
+      [3, 1n],
+      [3, 2n],
+      [3, 3n],
+      [4, 1n],
+    ])
   })
 
   it('start from one again when a connection number is opened anew', () => {
@@ -93,7 +107,9 @@ describe('frames', () => {
     normalizer.closed(1, 1006, 'connection reset')
     normalizer.closed(1, 1006, 'again')
     frame(trade('1'), 2)
-    expect(ofType(records(), 'connection').map((r) => [r.connection, r.event, r.code, r.venue, r.url, r.reason])).toEqual([
+    expect(
+      ofType(records(), 'connection').map((r) => [r.connection, r.event, r.code, r.venue, r.url, r.reason]),
+    ).toEqual([
       [1, ConnectionEvent.open, 0, 'toy', 'wss://venue/ws?x=é', ''],
       [1, ConnectionEvent.close, 1006, 'toy', 'wss://venue/ws?x=é', 'connection reset'],
       [2, ConnectionEvent.open, 0, 'toy', '', ''],
@@ -104,7 +120,15 @@ describe('frames', () => {
 describe('text records', () => {
   it('keep what is no JSON, what the venue does not document, and binary frames, byte for byte', () => {
     const { normalizer, frame, records, warnings } = toy()
-    const broken = ['{"s":"X","p":"1","q":"1"', '{"s":"X","p":"1"}', '{"s":7,"p":"1","q":"1"}', '{"s":"X","p":"1","q":"1"}x', '', 'null', '{"text":"a"']
+    const broken = [
+      '{"s":"X","p":"1","q":"1"',
+      '{"s":"X","p":"1"}',
+      '{"s":7,"p":"1","q":"1"}',
+      '{"s":"X","p":"1","q":"1"}x',
+      '',
+      'null',
+      '{"text":"a"',
+    ]
     for (const text of broken) frame(text)
     frame(Uint8Array.of(1, 2, 3), 1, true)
     frame({ text: 'hello' })
@@ -130,7 +154,9 @@ describe('text records', () => {
     expect(new Set(texts.map((r) => r.totalLength))).toEqual(new Set([Buffer.byteLength(long)]))
     const cells = texts.map((r) => r.offset)
     expect(cells).toEqual([...cells].sort((a, b) => a - b))
-    expect(texts.reduce((sum, r) => sum + (r.text.match(/é/g)?.length ?? 0), 0)).toBeGreaterThanOrEqual(20_000 - texts.length)
+    expect(texts.reduce((sum, r) => sum + (r.text.match(/é/g)?.length ?? 0), 0)).toBeGreaterThanOrEqual(
+      20_000 - texts.length,
+    )
   })
 
   it('stop warning a person after a while, but not counting', () => {
@@ -152,10 +178,24 @@ describe('definitions', () => {
       return r.type === 'trade' ? definitions.price(r, r.trade.price) : r.type
     })
     expect(seen).toEqual([
-      'connection', 'instrument', '10', 'instrument', '10.5', 'instrument', '10.25', '11.00', 'instrument', '3.125',
+      'connection',
+      'instrument',
+      '10',
+      'instrument',
+      '10.5',
+      'instrument',
+      '10.25',
+      '11.00',
+      'instrument',
+      '3.125',
     ])
     const sizes = ofType(records(), 'instrument').map((r) => [r.definition.priceDecimals, r.definition.tickSize])
-    expect(sizes).toEqual([[0, 1n], [1, 10n], [2, 100n], [3, 1000n]])
+    expect(sizes).toEqual([
+      [0, 1n],
+      [1, 10n],
+      [2, 100n],
+      [3, 1000n],
+    ])
   })
 
   it('are written once for several instruments of one venue', () => {
@@ -185,7 +225,8 @@ describe('definitions', () => {
 
   it('do not let a number that fits no 64 bits through, and survive it', () => {
     const { normalizer, frame, records, warnings } = toy()
-    for (const p of ['1.5', '9223372036854775808', '922337203685477580.8', '0.0000000000000000001', '1e400', '2.5']) frame(trade(p))
+    for (const p of ['1.5', '9223372036854775808', '922337203685477580.8', '0.0000000000000000001', '1e400', '2.5'])
+      frame(trade(p))
     const definitions = new Definitions(records())
     expect(ofType(records(), 'trade').map((r) => definitions.price(r, r.trade.price))).toEqual(['1.5', '2.5'])
     expect(ofType(records(), 'text').map((r) => r.reason)).toEqual(Array(4).fill(TextReason.unrepresentable))
@@ -215,7 +256,13 @@ describe('books', () => {
     Array.from({ length: count }, (_, i) => [String(from + i), String(i)])
 
   it('split what is larger than a record, bids before asks, only the last part marked', () => {
-    for (const [bids, asks] of [[0, 0], [1016, 0], [1016, 1], [1017, 3], [2500, 2500]] as const) {
+    for (const [bids, asks] of [
+      [0, 0],
+      [1016, 0],
+      [1016, 1],
+      [1017, 3],
+      [2500, 2500],
+    ] as const) {
       const { frame, records } = toy()
       const b = levels(bids, 1)
       const a = levels(asks, 100_000)
@@ -256,7 +303,11 @@ describe('gaps', () => {
       [2, GapCause.disconnect, lastGood + 1n, 0],
       [1, GapCause.disconnect, lastGood + 1n, 0],
     ])
-    expect(records().map((r) => r.type).slice(-6)).toEqual(['gap', 'trade', 'trade', 'gap', 'trade', 'trade'])
+    expect(
+      records()
+        .map((r) => r.type)
+        .slice(-6),
+    ).toEqual(['gap', 'trade', 'trade', 'gap', 'trade', 'trade'])
     expect(normalizer.counters.gaps).toBe(2)
   })
 
@@ -267,7 +318,11 @@ describe('gaps', () => {
     frame({ s: 'X', p: '1' })
     expect(normalizer.counters.gaps).toBe(0)
     frame(trade('2'))
-    expect(records().map((r) => r.type).slice(-3)).toEqual(['text', 'gap', 'trade'])
+    expect(
+      records()
+        .map((r) => r.type)
+        .slice(-3),
+    ).toEqual(['text', 'gap', 'trade'])
     expect(normalizer.counters.gaps).toBe(1)
   })
 

@@ -28,8 +28,17 @@ describe('InstrumentTable', () => {
       {
         instrument: 41,
         definition: {
-          venue: 'venue', symbol: '币安人生USDT', base: '币安人生', quote: 'USDT', adapter: 'adapter-1',
-          priceDecimals: 2, sizeDecimals: 1, integrity: Integrity.range, kind: InstrumentKind.future, tickSize: 25n, lotSize: -1n,
+          venue: 'venue',
+          symbol: '币安人生USDT',
+          base: '币安人生',
+          quote: 'USDT',
+          adapter: 'adapter-1',
+          priceDecimals: 2,
+          sizeDecimals: 1,
+          integrity: Integrity.range,
+          kind: InstrumentKind.future,
+          tickSize: 25n,
+          lotSize: -1n,
         },
       },
     ])

@@ -31,7 +31,15 @@ describe('decimal', () => {
     fc.bigInt({ min: -INT64_MAX, max: INT64_MAX }),
     fc.bigInt({ min: -(2n ** 54n), max: 2n ** 54n }),
     fc.bigInt({ min: -1000n, max: 1000n }),
-    fc.constantFrom(INT64_MAX, -INT64_MAX, 2n ** 53n, 2n ** 53n + 1n, 999_999_999n, 1_000_000_000n, 9_999_999_999_999_999n),
+    fc.constantFrom(
+      INT64_MAX,
+      -INT64_MAX,
+      2n ** 53n,
+      2n ** 53n + 1n,
+      999_999_999n,
+      1_000_000_000n,
+      9_999_999_999_999_999n,
+    ),
   )
 
   it('takes every mantissa at its own decimals, as a string and as a number', () => {
@@ -60,17 +68,23 @@ describe('decimal', () => {
   it('drops trailing zeros where the venue prints none, and agrees with decimal.js on exponents', () => {
     const exponents = fc.integer({ min: -20, max: 20 })
     fc.assert(
-      fc.property(mantissas, fc.nat(6), exponents, fc.constantFrom('e', 'E', 'e+'), (mantissa, point, exponent, letter) => {
-        const sign = letter === 'e+' && exponent < 0 ? 'e' : letter
-        const text = `${decimalOf(mantissa, point)}${sign}${exponent}`
-        const value = new Exact(mantissa.toString()).mul(new Exact(10).pow(exponent - point))
-        const scaled = value.mul(new Exact(10).pow(18))
-        const needs = value.isZero() ? 0 : value.decimalPlaces()
-        const fits = scaled.abs().lte(INT64_MAX.toString())
-        const expected = needs > 18 ? `needs ${needs}` : fits ? BigInt(scaled.toFixed(0)) : 'overflow'
-        expect(decimal(text, 18, true)).toBe(expected)
-        expect(decimal(text, 18, false)).toBe(expected)
-      }),
+      fc.property(
+        mantissas,
+        fc.nat(6),
+        exponents,
+        fc.constantFrom('e', 'E', 'e+'),
+        (mantissa, point, exponent, letter) => {
+          const sign = letter === 'e+' && exponent < 0 ? 'e' : letter
+          const text = `${decimalOf(mantissa, point)}${sign}${exponent}`
+          const value = new Exact(mantissa.toString()).mul(new Exact(10).pow(exponent - point))
+          const scaled = value.mul(new Exact(10).pow(18))
+          const needs = value.isZero() ? 0 : value.decimalPlaces()
+          const fits = scaled.abs().lte(INT64_MAX.toString())
+          const expected = needs > 18 ? `needs ${needs}` : fits ? BigInt(scaled.toFixed(0)) : 'overflow'
+          expect(decimal(text, 18, true)).toBe(expected)
+          expect(decimal(text, 18, false)).toBe(expected)
+        },
+      ),
       { numRuns: 1000 },
     )
   })
@@ -102,8 +116,38 @@ describe('decimal', () => {
   })
 
   it.each([
-    '""', '"', '"-"', '-', '"."', '".5"', '"1."', '1.', '01', '"01.5"', '-01', '+1', '"+1"', '" 1"', '"1 "', '"1,5"', '1.2.3', '"1.2.3"',
-    '"0x10"', '"NaN"', '"Infinity"', 'null', 'true', '[1]', '{}', '1e', '"1e+"', '1e1.5', '"1e1234"', '--1', '"१"', '1_000',
+    '""',
+    '"',
+    '"-"',
+    '-',
+    '"."',
+    '".5"',
+    '"1."',
+    '1.',
+    '01',
+    '"01.5"',
+    '-01',
+    '+1',
+    '"+1"',
+    '" 1"',
+    '"1 "',
+    '"1,5"',
+    '1.2.3',
+    '"1.2.3"',
+    '"0x10"',
+    '"NaN"',
+    '"Infinity"',
+    'null',
+    'true',
+    '[1]',
+    '{}',
+    '1e',
+    '"1e+"',
+    '1e1.5',
+    '"1e1234"',
+    '--1',
+    '"१"',
+    '1_000',
   ])('refuses %s', (text) => {
     expect(() => decimal(text, 8)).toThrow(FrameError)
   })
@@ -112,29 +156,41 @@ describe('decimal', () => {
 describe('unsigned', () => {
   it('takes every id below the mark of "none" exactly, as a number and as a string', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 64n - 2n }), fc.bigInt({ min: 0n, max: 2n ** 54n })), (id) => {
-        for (const text of [`${id}`, `"${id}"`]) {
-          const reader = reading(text)
-          reader.unsigned()
-          reader.end()
-          expect(reader.bigint).toBe(id)
-          expect(BigInt.asUintN(64, signed(reader))).toBe(id)
-        }
-      }),
+      fc.property(
+        fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 64n - 2n }), fc.bigInt({ min: 0n, max: 2n ** 54n })),
+        (id) => {
+          for (const text of [`${id}`, `"${id}"`]) {
+            const reader = reading(text)
+            reader.unsigned()
+            reader.end()
+            expect(reader.bigint).toBe(id)
+            expect(BigInt.asUintN(64, signed(reader))).toBe(id)
+          }
+        },
+      ),
       { numRuns: 500 },
     )
   })
 
-  it.each(['18446744073709551615', '99999999999999999999', '-1', '1.0', '1e3', '""', '"1', '"1 "', '007', 'null', '"abc"'])(
-    'refuses %s',
-    (text) => {
-      const reader = reading(text)
-      expect(() => {
-        reader.unsigned()
-        reader.end()
-      }).toThrow(FrameError)
-    },
-  )
+  it.each([
+    '18446744073709551615',
+    '99999999999999999999',
+    '-1',
+    '1.0',
+    '1e3',
+    '""',
+    '"1',
+    '"1 "',
+    '007',
+    'null',
+    '"abc"',
+  ])('refuses %s', (text) => {
+    const reader = reading(text)
+    expect(() => {
+      reader.unsigned()
+      reader.end()
+    }).toThrow(FrameError)
+  })
 })
 
 describe('times', () => {

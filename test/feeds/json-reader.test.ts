@@ -80,7 +80,11 @@ describe('JsonReader beside JSON.parse', () => {
   })
 
   it('refuses what JSON.parse refuses, takes what it takes, and throws nothing but FrameError', () => {
-    const edit = fc.record({ at: fc.nat(), remove: fc.nat(3), insert: fc.constantFrom('', '"', ',', '}', ']', '{', '\\', '0', '-', 'e', '.', ' ', '\u0000', '\u0001', 'é', 'u') })
+    const edit = fc.record({
+      at: fc.nat(),
+      remove: fc.nat(3),
+      insert: fc.constantFrom('', '"', ',', '}', ']', '{', '\\', '0', '-', 'e', '.', ' ', '\u0000', '\u0001', 'é', 'u'),
+    })
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 3 }), fc.array(edit, { minLength: 1, maxLength: 3 }), (value, edits) => {
         let text = JSON.stringify(value)
@@ -109,7 +113,8 @@ describe('JsonReader beside JSON.parse', () => {
   })
 
   it('refuses every frame that was cut off', () => {
-    const text = '{"stream":"x@depth","data":{"s":"\\u00e9\\n","n":-1.5e-7,"b":[["1","2"],[]],"t":true,"f":false,"z":null}}'
+    const text =
+      '{"stream":"x@depth","data":{"s":"\\u00e9\\n","n":-1.5e-7,"b":[["1","2"],[]],"t":true,"f":false,"z":null}}'
     read(text)
     for (let length = 0; length < text.length; length++) expect(() => read(text.slice(0, length))).toThrow(FrameError)
   })

@@ -45,7 +45,9 @@ describe('adapterFor', () => {
   })
 
   it('believes an address more than a date, and a date where the address says nothing', () => {
-    expect(adapterFor(usdm, { url: 'wss://fstream.binance.com/stream?streams=x@trade', tsRecv: split }).name).toBe('binance-usdm-1')
+    expect(adapterFor(usdm, { url: 'wss://fstream.binance.com/stream?streams=x@trade', tsRecv: split }).name).toBe(
+      'binance-usdm-1',
+    )
     expect(adapterFor(usdm, { url: 'ws://127.0.0.1:4000/market/stream', tsRecv: 0n }).name).toBe('binance-usdm-2')
     expect(adapterFor(usdm, { url: 'wss://elsewhere/feed', tsRecv: 0n }).name).toBe('binance-usdm-1')
     expect(adapterFor(usdm, { url: 'no address', tsRecv: split }).name).toBe('binance-usdm-2')
@@ -65,7 +67,11 @@ describe('the table of venues', () => {
     ['only adapters of the past', { adapters: [dated('a', '2020-01-01')] }, 'but the last'],
     ['two adapters of today', { adapters: [{ ...adapter, name: 'b' }, adapter] }, 'but the last'],
     ['an end that is no time', { adapters: [dated('a', 'soon'), adapter] }, 'no time'],
-    ['adapters out of order', { adapters: [dated('a', '2021-01-01'), dated('b', '2020-01-01'), adapter] }, 'ends before'],
+    [
+      'adapters out of order',
+      { adapters: [dated('a', '2021-01-01'), dated('b', '2020-01-01'), adapter] },
+      'ends before',
+    ],
     ['an address with a path', { endpoints: { ...binance.endpoints, rest: 'https://x/' } }, 'is no base'],
     ['an address of another kind', { endpoints: { ...binance.endpoints, websocket: 'https://x' } }, 'is no base'],
   ]
@@ -79,7 +85,11 @@ describe('the table of venues', () => {
     const subscriptions = [{ symbol: venue.exampleSymbol, channels: ['trade', 'quote', 'book'] as const }]
     for (const known of venue.adapters) {
       const plans = known.plan(subscriptions, venue.endpoints)
-      expect(plans.flatMap((plan) => plan.subscriptions.flatMap((s) => s.channels)).sort()).toEqual(['book', 'quote', 'trade'])
+      expect(plans.flatMap((plan) => plan.subscriptions.flatMap((s) => s.channels)).sort()).toEqual([
+        'book',
+        'quote',
+        'trade',
+      ])
       for (const plan of plans) {
         expect(known.speaks(plan.url)).toBe(true)
         expect(adapterFor(venue, { url: plan.url })).toBe(known)

@@ -9,7 +9,11 @@ const previous = () => new BookContinuity(Integrity.previous)
 describe('BookContinuity of ranges', () => {
   it('accepts updates that follow on each other', () => {
     const book = range()
-    for (const [first, last] of [[10n, 12n], [13n, 13n], [14n, 20n]] as const) {
+    for (const [first, last] of [
+      [10n, 12n],
+      [13n, 13n],
+      [14n, 20n],
+    ] as const) {
       expect(book.update(first, last, NONE_U64)).toBeUndefined()
     }
     expect([book.checked, book.broken, book.last]).toEqual([2, 0, 20n])
@@ -125,7 +129,9 @@ describe('BookContinuity of ranges', () => {
           return { first, last: at - 1n }
         })
         const kept = updates.filter((_, i) => i === 0 || (random.next().value as number) !== 0)
-        const holes = kept.filter(({ first }, i) => i > 0 && first !== (kept[i - 1] as { last: bigint }).last + 1n).length
+        const holes = kept.filter(
+          ({ first }, i) => i > 0 && first !== (kept[i - 1] as { last: bigint }).last + 1n,
+        ).length
         const book = range()
         const breaks = kept.filter(({ first, last }) => book.update(first, last, NONE_U64) !== undefined).length
         expect([breaks, book.broken, book.checked]).toEqual([holes, holes, kept.length - 1])

@@ -1,7 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { BufferMemory, type CellMemory, CellWriter } from '../../src/records/cell-writer.ts'
-import { CELL_BYTES, CELLS_PER_RECORD_MAX, Flag, HEAD_CELLS, HEAD_INSTRUMENT, HEAD_TS_RECV, RecordType } from '../../src/records/layout.ts'
+import {
+  CELL_BYTES,
+  CELLS_PER_RECORD_MAX,
+  Flag,
+  HEAD_CELLS,
+  HEAD_INSTRUMENT,
+  HEAD_TS_RECV,
+  RecordType,
+} from '../../src/records/layout.ts'
 import { decodeCells } from '../helpers/cells.ts'
 
 /** A ring whose reader takes everything at once when it is full; keeps what was published. */
@@ -49,7 +57,12 @@ describe('CellWriter', () => {
     expect(view.getUint32(HEAD_INSTRUMENT, true)).toBe(0xfffffff)
     expect(view.getBigInt64(HEAD_TS_RECV, true)).toBe((0x17_000000n << 32n) | 0xffffffffn)
     const [record] = decodeCells(memory.cells())
-    expect(record).toMatchObject({ flags: Flag.last | Flag.checksum, tsEvent: 2n ** 32n + 5n, connection: 513, frame: 2n ** 40n + 5n })
+    expect(record).toMatchObject({
+      flags: Flag.last | Flag.checksum,
+      tsEvent: 2n ** 32n + 5n,
+      connection: 513,
+      frame: 2n ** 40n + 5n,
+    })
     expect(view.getBigInt64(32, true)).toBe(-2n)
   })
 
@@ -81,21 +94,24 @@ describe('CellWriter', () => {
 
   it('gives memory that was used before zeroed to records', () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 1, max: CELLS_PER_RECORD_MAX }), { minLength: 1, maxLength: 40 }), (sizes) => {
-        // Positions are modulo 2^32 and signed: the ring passes both edges.
-        for (const start of [0, 0x7fffff00, -200]) {
-          const ring = new Ring(start)
-          const writer = new CellWriter(ring, start)
-          for (const cells of sizes) {
-            writer.beginFrame(1, 2, 3, 4)
-            const at = trade(writer, Math.min(cells, 3))
-            if (cells > 3) writer.extend(at, cells - 3)
-            writer.endFrame()
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: CELLS_PER_RECORD_MAX }), { minLength: 1, maxLength: 40 }),
+        (sizes) => {
+          // Positions are modulo 2^32 and signed: the ring passes both edges.
+          for (const start of [0, 0x7fffff00, -200]) {
+            const ring = new Ring(start)
+            const writer = new CellWriter(ring, start)
+            for (const cells of sizes) {
+              writer.beginFrame(1, 2, 3, 4)
+              const at = trade(writer, Math.min(cells, 3))
+              if (cells > 3) writer.extend(at, cells - 3)
+              writer.endFrame()
+            }
+            expect(ring.taken.map((record) => record[0])).toEqual(sizes)
+            for (const record of ring.taken) expect(record.subarray(32).every((byte) => byte === 0)).toBe(true)
           }
-          expect(ring.taken.map((record) => record[0])).toEqual(sizes)
-          for (const record of ring.taken) expect(record.subarray(32).every((byte) => byte === 0)).toBe(true)
-        }
-      }),
+        },
+      ),
       { numRuns: 30 },
     )
   })

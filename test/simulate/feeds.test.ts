@@ -51,7 +51,8 @@ async function record(options: SimulatorOptions, symbols: string[], enough: numb
           harness.frame(data, connection)
           for (const request of harness.requests()) {
             if (request.kind === 'rest') void fetchRest(request.path, request.connection).catch(reject)
-            else if (request.kind === 'send') for (const message of request.messages) byConnection.get(request.connection)!.send(message)
+            else if (request.kind === 'send')
+              for (const message of request.messages) byConnection.get(request.connection)!.send(message)
             else reject(new Error(`reconnect: ${request.reason}`))
           }
           if (++frames === enough) resolve()

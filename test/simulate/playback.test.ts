@@ -181,3 +181,17 @@ describe('playback of a cryptofeed session', () => {
     await simulator.finished
   })
 })
+
+test('a simulator that is closed in the middle of a playback leaves nothing behind', async () => {
+  const path = await log('slow.gz', [`1680652800000001 ${trade(1)}`, `1680659999000001 ${trade(2)}`])
+  const simulator = await start({ capture: path, speed: 1 })
+  const client = await TestClient.connect(`${simulator.endpoints.websocket}/stream?streams=btcusdt@trade`)
+  await client.until((c) => c.received.length === 1)
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  const during = timers()
+  await simulator.close()
+  expect(await client.ended()).toBe(1006)
+  await new Promise((resolve) => setImmediate(resolve))
+  // The two hours until the next frame and the server's own tick are no longer waited for.
+  expect(timers()).toBeLessThanOrEqual(during - 2)
+})

@@ -92,6 +92,12 @@ export class BinanceConnection implements ConnectionState {
     this.only = name === undefined ? undefined : this.#stream(name)
   }
 
+  /** The symbol that a REST answer belongs to when it says nothing of it; undefined if that is not clear. */
+  get likelySymbol(): SymbolState | undefined {
+    const [first, second] = this.#states.values()
+    return this.lastBook ?? (second === undefined ? first : undefined)
+  }
+
   symbol(symbol: string): SymbolState {
     let state = this.#states.get(symbol)
     if (state === undefined) {

@@ -1,7 +1,8 @@
 // What an exchangeInfo answer says of each symbol, as far as a definition holds it.
+
+import { InstrumentKind } from '../../records/layout.ts'
 import type { Definition } from '../instruments.ts'
 import { type JsonReader, keys } from '../json-reader.ts'
-import { InstrumentKind } from '../../records/layout.ts'
 
 /** {"symbol":"BTCUSDT","baseAsset":"BTC","quoteAsset":"USDT","contractType":"PERPETUAL","filters":[...]}. */
 export interface SymbolInfo {

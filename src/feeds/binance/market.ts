@@ -1,6 +1,7 @@
 // Where Binance's markets differ. Everything else is one protocol.
-import { DEFINITION_DEFAULTS, type Definition } from '../instruments.ts'
+
 import { InstrumentKind, Integrity } from '../../records/layout.ts'
+import { DEFINITION_DEFAULTS, type Definition } from '../instruments.ts'
 
 export interface Market {
   readonly futures: boolean

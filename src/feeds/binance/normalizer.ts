@@ -155,7 +155,9 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     const reader = this.reader
     const refused = reader.find(ENVELOPE.error) || reader.find(ENVELOPE.code)
     if (refused) this.warn(`${this.venue}: the venue answered with an error: ${reader.raw()}`)
-    return refused || (reader.find(ENVELOPE.result) && reader.find(ENVELOPE.id)) ? TextReason.control : TextReason.unmapped
+    return refused || (reader.find(ENVELOPE.result) && reader.find(ENVELOPE.id))
+      ? TextReason.control
+      : TextReason.unmapped
   }
 
   /** The frame's symbol: what "s" says, which is nearly always what the stream's name says. */
@@ -329,9 +331,9 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     const { reader } = this
     // Captures of other recorders hold answers without the question; COIN-M's name their symbol.
     const name = asked ?? (reader.find(REST.symbol) ? reader.string() : undefined)
-    const symbol = name === undefined ? connection.lastBook : connection.symbol(name)
+    const symbol = name === undefined ? connection.likelySymbol : connection.symbol(name)
     if (symbol === undefined) {
-      this.warn(`${this.venue}: a snapshot of a book does not say of which symbol, and no update came before it`)
+      this.warn(`${this.venue}: it is not clear which symbol's book a snapshot is`)
       return TextReason.control
     }
     const id = this.#snapshot(connection, symbol, Flag.snapshot | Flag.rest)
