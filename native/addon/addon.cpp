@@ -1,4 +1,4 @@
-// Entry point of tickforge.node. It keeps no state outside of an environment, so it loads in any number of workers.
+// Entry point of tickforge.node. JavaScript values are kept per environment, so it loads in any number of workers.
 #include <napi.h>
 
 #include <cstring>
@@ -43,12 +43,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("crc32c", Napi::Function::New<js_crc32c>(env, "crc32c"));
   exports.Set("writerKind", Napi::Function::New<writer_kind>(env, "writerKind"));
   register_journal(env, exports);
-#ifdef TICKFORGE_HAS_SEGMENT
   register_segment(env, exports);
-#endif
-#ifdef TICKFORGE_HAS_COLUMNS
   register_columns(env, exports);
-#endif
   return exports;
 }
 

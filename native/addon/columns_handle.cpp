@@ -14,14 +14,22 @@ constexpr double kRowsMax = 1 << 28;
 
 std::string_view name_of(ColumnKind kind) {
   switch (kind) {
-    case ColumnKind::kTimestamp: return "timestamp";
-    case ColumnKind::kDictionary: return "instrument";
-    case ColumnKind::kSide: return "side";
-    case ColumnKind::kPrice: return "price";
-    case ColumnKind::kSize: return "size";
-    case ColumnKind::kUint64: return "uint64";
-    case ColumnKind::kUint16: return "uint16";
-    case ColumnKind::kBool: return "bool";
+    case ColumnKind::kTimestamp:
+      return "timestamp";
+    case ColumnKind::kDictionary:
+      return "instrument";
+    case ColumnKind::kSide:
+      return "side";
+    case ColumnKind::kPrice:
+      return "price";
+    case ColumnKind::kSize:
+      return "size";
+    case ColumnKind::kUint64:
+      return "uint64";
+    case ColumnKind::kUint16:
+      return "uint16";
+    case ColumnKind::kBool:
+      return "bool";
   }
   return "";
 }

@@ -1,6 +1,8 @@
 #include "addon/journal_handle.h"
 
 #include <bit>
+#include <mutex>
+#include <vector>
 
 #include "addon/napi_args.h"
 #include "addon/registration.h"
@@ -12,6 +14,34 @@ namespace tickforge {
 namespace {
 
 constexpr double kFlushMsMax = 3'600'000;
+
+/// process.exit() runs no finalizers of the main thread. What was published by then is written all the same: when the C
+/// library ends the process, this closes the recorders that are still open.
+class OpenRecorders {
+ public:
+  static OpenRecorders& instance() {
+    static OpenRecorders recorders;
+    return recorders;
+  }
+
+  void add(const std::shared_ptr<Recorder>& recorder) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(recorders_, [](const auto& other) { return other.expired(); });
+    recorders_.push_back(recorder);
+  }
+
+  ~OpenRecorders() {
+    for (const auto& held : recorders_) {
+      if (const auto recorder = held.lock()) (void)recorder->close();
+    }
+  }
+
+ private:
+  OpenRecorders() = default;
+
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<Recorder>> recorders_;
+};
 
 Napi::Value bigint(Napi::Env env, std::uint64_t value) { return Napi::BigInt::New(env, value); }
 
@@ -39,7 +69,8 @@ Napi::Object to_js(Napi::Env env, const RecoveryReport& report) {
 }
 
 /// Memory of the ring as an ArrayBuffer that keeps the ring alive.
-Napi::ArrayBuffer share(Napi::Env env, const std::shared_ptr<SpscRing>& ring, std::uint8_t* memory, std::size_t length) {
+Napi::ArrayBuffer share(Napi::Env env, const std::shared_ptr<SpscRing>& ring, std::uint8_t* memory,
+                        std::size_t length) {
   auto* owner = new std::shared_ptr<SpscRing>(ring);
   return Napi::ArrayBuffer::New(
       env, memory, length, [](Napi::Env, void*, std::shared_ptr<SpscRing>* held) { delete held; }, owner);
@@ -72,7 +103,8 @@ class WaitForWriter : public Napi::AsyncWorker {
   std::optional<Result<Watermarks>> result_;
 };
 
-Napi::Value wait_for_writer(Napi::Env env, const std::shared_ptr<Recorder>& recorder, WaitForWriter::Operation operation) {
+Napi::Value wait_for_writer(Napi::Env env, const std::shared_ptr<Recorder>& recorder,
+                            WaitForWriter::Operation operation) {
   auto* worker = new WaitForWriter(env, recorder, operation);  // deletes itself when done
   worker->Queue();
   return worker->promise();
@@ -109,6 +141,7 @@ Napi::Value open_journal(const Napi::CallbackInfo& info, const Napi::FunctionRef
   auto opened = Recorder::open(*options);
   if (!opened) return throw_js_error(env, opened.error());
   auto recorder = std::shared_ptr<Recorder>(opened.take());
+  OpenRecorders::instance().add(recorder);
   return constructor.New({Napi::External<std::shared_ptr<Recorder>>::New(env, &recorder)});
 }
 

@@ -1,5 +1,5 @@
-// Arguments in, errors out. A bad argument is a TypeError that names the option; a failed operation is an Error with the
-// properties code, path and errno.
+// Arguments in, errors out. A bad argument is a TypeError that names the option; a failed operation is an Error with
+// the properties code, path and errno.
 #pragma once
 
 #include <napi.h>
@@ -32,7 +32,7 @@ inline Napi::Value throw_type_error(Napi::Env env, const std::string& message) {
   return env.Undefined();
 }
 
-/// Reads the properties of an options object. The first that is wrong throws a TypeError; the rest then read as defaults.
+/// Reads the properties of an options object. The first wrong one throws a TypeError; the rest then read as defaults.
 class OptionReader {
  public:
   OptionReader(Napi::Env env, const Napi::Value& value, const char* what) : env_(env), what_(what) {

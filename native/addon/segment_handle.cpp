@@ -12,7 +12,9 @@ namespace tickforge {
 namespace {
 
 Napi::Value text_of(Napi::Env env, std::string_view text) { return Napi::String::New(env, text.data(), text.size()); }
-Napi::Value number_of(Napi::Env env, std::uint64_t number) { return Napi::Number::New(env, static_cast<double>(number)); }
+Napi::Value number_of(Napi::Env env, std::uint64_t number) {
+  return Napi::Number::New(env, static_cast<double>(number));
+}
 
 /// The window as an ArrayBuffer that unmaps it when it is collected.
 Napi::ArrayBuffer give_away(Napi::Env env, BlockWindow& window) {
@@ -111,7 +113,8 @@ Napi::Function SegmentHandle::define(Napi::Env env) {
           property.operator()<[](Env e, Reader r) { return number_of(e, r.file_bytes()); }>("fileBytes"),
           property.operator()<[](Env e, Reader r) { return number_of(e, r.valid_bytes()); }>("validBytes"),
           property.operator()<[](Env e, Reader r) { return text_of(e, to_string(r.index_state())); }>("indexState"),
-          property.operator()<[](Env e, Reader r) -> Napi::Value { return Napi::Boolean::New(e, r.closed()); }>("closed"),
+          property.operator()<[](Env e, Reader r) -> Napi::Value { return Napi::Boolean::New(e, r.closed()); }>(
+              "closed"),
           InstanceAccessor<&SegmentHandle::index>("index", napi_enumerable),
           InstanceMethod<&SegmentHandle::load>("load"),
           InstanceMethod<&SegmentHandle::find>("find"),
@@ -156,7 +159,8 @@ Napi::Value SegmentHandle::load(const Napi::CallbackInfo& info) {
   if (!(first >= 0) || !(first < static_cast<double>(segment->index().size()))) {
     return throw_type_error(env, "load: first must be the number of a block");
   }
-  if (!(bytes >= 0) || !(bytes <= 9007199254740991.0)) return throw_type_error(env, "load: maxBytes must be a number of bytes");
+  if (!(bytes >= 0) || !(bytes <= 9007199254740991.0))
+    return throw_type_error(env, "load: maxBytes must be a number of bytes");
   auto loaded = segment->load(static_cast<std::size_t>(first), static_cast<std::size_t>(bytes));
   if (!loaded) return throw_js_error(env, loaded.error());
   BlockWindow& window = loaded.value();

@@ -14,44 +14,6 @@ namespace {
 
 __extension__ using Int128 = __int128;
 
-constexpr ColumnInfo kTradeColumns[] = {
-    {"ts_recv", ColumnKind::kTimestamp, false}, {"ts_event", ColumnKind::kTimestamp, true},
-    {"instrument", ColumnKind::kDictionary, false}, {"price", ColumnKind::kPrice, true},
-    {"size", ColumnKind::kSize, true},          {"side", ColumnKind::kSide, true},
-    {"trade_id", ColumnKind::kUint64, true},    {"sequence", ColumnKind::kUint64, true},
-    {"flags", ColumnKind::kUint16, false},      {"frame", ColumnKind::kUint64, false},
-    {"ts_sent", ColumnKind::kTimestamp, true},
-};
-
-constexpr ColumnInfo kQuoteColumns[] = {
-    {"ts_recv", ColumnKind::kTimestamp, false}, {"ts_event", ColumnKind::kTimestamp, true},
-    {"instrument", ColumnKind::kDictionary, false}, {"bid_price", ColumnKind::kPrice, true},
-    {"bid_size", ColumnKind::kSize, true},      {"ask_price", ColumnKind::kPrice, true},
-    {"ask_size", ColumnKind::kSize, true},      {"update_id", ColumnKind::kUint64, true},
-    {"sequence", ColumnKind::kUint64, true},    {"flags", ColumnKind::kUint16, false},
-    {"frame", ColumnKind::kUint64, false},      {"ts_sent", ColumnKind::kTimestamp, true},
-};
-
-constexpr ColumnInfo kBookColumns[] = {
-    {"ts_recv", ColumnKind::kTimestamp, false},
-    {"ts_event", ColumnKind::kTimestamp, true},
-    {"instrument", ColumnKind::kDictionary, false},
-    {"side", ColumnKind::kSide, false},
-    {"price", ColumnKind::kPrice, true},
-    {"size", ColumnKind::kSize, true},
-    {"snapshot", ColumnKind::kBool, false},
-    {"first_update_id", ColumnKind::kUint64, true},
-    {"last_update_id", ColumnKind::kUint64, true},
-    {"previous_update_id", ColumnKind::kUint64, true},
-    {"last", ColumnKind::kBool, false},
-    {"record", ColumnKind::kUint64, false},
-    {"flags", ColumnKind::kUint16, false},
-    {"frame", ColumnKind::kUint64, false},
-    {"ts_sent", ColumnKind::kTimestamp, true},
-};
-
-/// Rows after which the arena asks for huge pages: few rows shall not cost 2 MiB a column.
-constexpr std::size_t kRowsForHugePages = 8192;
 /// Arrow wants 8, recommends 64; a cache line keeps columns from sharing one.
 constexpr std::size_t kColumnAlign = 64;
 
@@ -59,9 +21,12 @@ std::size_t bitmap_bytes(std::size_t rows) { return align_up((rows + 7) / 8, siz
 
 RecordType type_of(ColumnTable table) {
   switch (table) {
-    case ColumnTable::kTrade: return RecordType::kTrade;
-    case ColumnTable::kQuote: return RecordType::kQuote;
-    case ColumnTable::kBook: return RecordType::kBook;
+    case ColumnTable::kTrade:
+      return RecordType::kTrade;
+    case ColumnTable::kQuote:
+      return RecordType::kQuote;
+    case ColumnTable::kBook:
+      return RecordType::kBook;
   }
   return RecordType::kInvalid;
 }
@@ -97,29 +62,6 @@ void set_bits(std::uint8_t* bits, std::size_t first, std::size_t count) {
 
 }  // namespace
 
-std::span<const ColumnInfo> columns_of(ColumnTable table) {
-  switch (table) {
-    case ColumnTable::kTrade: return kTradeColumns;
-    case ColumnTable::kQuote: return kQuoteColumns;
-    case ColumnTable::kBook: return kBookColumns;
-  }
-  return {};
-}
-
-std::size_t bytes_of(ColumnKind kind) {
-  switch (kind) {
-    case ColumnKind::kTimestamp:
-    case ColumnKind::kUint64: return 8;
-    case ColumnKind::kDictionary: return 4;
-    case ColumnKind::kSide: return 1;
-    case ColumnKind::kPrice:
-    case ColumnKind::kSize: return 16;
-    case ColumnKind::kUint16: return 2;
-    case ColumnKind::kBool: return 0;
-  }
-  return 0;
-}
-
 Result<ColumnBuilder> ColumnBuilder::create(ColumnTable table, std::size_t capacity) {
   ColumnBuilder builder(table);
   builder.capacity_ = std::max(capacity, kRowsMin);
@@ -133,9 +75,11 @@ Result<ColumnBuilder> ColumnBuilder::create(ColumnTable table, std::size_t capac
     builder.validity_[i] = bytes;
     bytes += align_up(bitmap_bytes(builder.capacity_), kColumnAlign);
   }
-  void* address =
-      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (address == MAP_FAILED) return Error{"TF_IO", "no memory for columns: " + std::string(std::strerror(errno)), "", errno};
+  // Small pages: huge ones are faster on most machines, but three times slower where a hypervisor takes free memory
+  // back.
+  void* address = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (address == MAP_FAILED)
+    return Error{"TF_IO", "no memory for columns: " + std::string(std::strerror(errno)), "", errno};
   builder.region_ = MappedRegion(address, bytes);
   builder.arena_ = builder.region_.data();
   builder.arena_bytes_ = bytes;
@@ -154,13 +98,6 @@ void ColumnBuilder::reset() {
   rows_ = 0;
 }
 
-void ColumnBuilder::added(std::size_t rows) {
-  rows_ += rows;
-  if (huge_pages_ || rows_ < kRowsForHugePages) return;
-  huge_pages_ = true;
-  ::madvise(arena_, arena_bytes_, MADV_HUGEPAGE);
-}
-
 Result<bool> ColumnBuilder::extract(const ColumnSource& source, ColumnPosition& position) {
   const Factors factors{factors_of(source.price_shift, source.instruments.size()),
                         factors_of(source.size_shift, source.instruments.size())};
@@ -171,7 +108,7 @@ Result<bool> ColumnBuilder::extract(const ColumnSource& source, ColumnPosition& 
   const auto flush = [&] {
     if (table_ == ColumnTable::kTrade) append_trades(group, source, factors);
     if (table_ == ColumnTable::kQuote) append_quotes(group, source, factors);
-    added(group.count);
+    rows_ += group.count;
     group.count = 0;
     room = std::min(kGroup - rows_ % kGroup, capacity_ - rows_);
   };
@@ -389,7 +326,7 @@ void ColumnBuilder::append_book(const RecordHead& head, std::uint64_t record, co
   repeat<std::uint16_t>(12, count, head.flags);
   repeat<std::uint64_t>(13, count, head.frame);
   repeat_nullable<std::int64_t>(14, count, extension == nullptr ? kNoneI64 : extension->ts_sent, kNoneI64);
-  added(count);
+  rows_ += count;
 }
 
 }  // namespace tickforge

@@ -8,39 +8,14 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/error.h"
 #include "base/mapped_region.h"
+#include "columns/column_table.h"
 #include "format/record.h"
 
 namespace tickforge {
-
-enum class ColumnTable : std::uint8_t { kTrade, kQuote, kBook };
-
-enum class ColumnKind : std::uint8_t {
-  kTimestamp,   // i64 ns
-  kDictionary,  // i32 index of the instrument
-  kSide,        // i8 index: 0 = buy or bid, 1 = sell or ask
-  kPrice,       // i128 at the common scale of prices
-  kSize,        // i128 at the common scale of sizes
-  kUint64,
-  kUint16,
-  kBool,        // one bit
-};
-
-struct ColumnInfo {
-  std::string_view name;
-  ColumnKind kind;
-  bool nullable;
-};
-
-/// Columns of a table in their order. Trades can have a further one, texts(), which is kept apart as it is rare.
-std::span<const ColumnInfo> columns_of(ColumnTable table);
-
-/// Bytes a row; 0 for kBool, whose rows are bits.
-std::size_t bytes_of(ColumnKind kind);
 
 /// A larger shift of a 64-bit mantissa need not fit 38 decimal digits.
 inline constexpr std::uint8_t kShiftMax = 18;
@@ -69,7 +44,7 @@ struct ColumnSource {
 /// Where in a source to go on.
 struct ColumnPosition {
   std::size_t payload = 0;
-  std::size_t offset = 0;          // in the payload
+  std::size_t offset = 0;    // in the payload
   std::uint64_t record = 0;  // within the block
 };
 
@@ -124,7 +99,6 @@ class ColumnBuilder {
   void append_trades(const Group& group, const ColumnSource& source, const Factors& factors);
   void append_quotes(const Group& group, const ColumnSource& source, const Factors& factors);
   void append_book(const RecordHead& head, std::uint64_t record, const ColumnSource& source, const Factors& factors);
-  void added(std::size_t rows);
 
   template <typename T>
   T* values(std::size_t column) {
@@ -152,7 +126,6 @@ class ColumnBuilder {
   std::size_t arena_bytes_ = 0;
   std::size_t capacity_ = 0;
   std::size_t rows_ = 0;
-  bool huge_pages_ = false;
   bool reused_ = false;  // the arena holds values of rows that were reset
   std::array<std::size_t, kColumnsMax> values_{};
   std::array<std::size_t, kColumnsMax> validity_{};

@@ -7,7 +7,7 @@
 
 namespace tickforge {
 
-/// Publishes `records` trades of instrument 1, in batches of 256, with ts_recv counting up from `ts` within its day, and
+/// Publishes `records` trades of instrument 1, in batches of 256, with ts_recv counting up from `ts` within its day;
 /// waits until the writer has written them all. False when nobody consumes any more.
 bool fill_ring(SpscRing& ring, std::uint64_t records, std::int64_t ts);
 

@@ -34,7 +34,8 @@ Result<void> remove_segment(const std::string& path) {
 
 }  // namespace
 
-Result<OpenPlan> plan_open(Storage& storage, const std::string& directory, const std::string& journal, std::int64_t now) {
+Result<OpenPlan> plan_open(Storage& storage, const std::string& directory, const std::string& journal,
+                           std::int64_t now) {
   std::vector<std::string> names;
   const int listed = storage.list(directory, names);
   if (listed < 0) return system_error("TF_IO", "listing", directory, -listed);

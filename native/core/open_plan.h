@@ -21,6 +21,7 @@ struct OpenPlan {
 
 /// Looks for the newest segment of the journal and recovers it, of whatever day: it is appended to when its day is
 /// `now`'s or later (the clock may have gone back). The caller holds the directory's lock. Errors: as recover_segment.
-Result<OpenPlan> plan_open(Storage& storage, const std::string& directory, const std::string& journal, std::int64_t now);
+Result<OpenPlan> plan_open(Storage& storage, const std::string& directory, const std::string& journal,
+                           std::int64_t now);
 
 }  // namespace tickforge

@@ -67,7 +67,8 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const JournalOptions& options, 
 Recorder::Recorder(const JournalOptions& options, std::shared_ptr<SpscRing> ring, DirectoryLock lock,
                    ControlPageWriter page)
     : name_(options.name),
-      writer_options_{options.directory, options.name, options.writer, options.flush_interval_ns, options.sync_each_batch},
+      writer_options_{options.directory, options.name, options.writer, options.flush_interval_ns,
+                      options.sync_each_batch},
       ring_(std::move(ring)),
       lock_(std::move(lock)),
       page_(std::move(page)) {}
@@ -117,7 +118,8 @@ Result<Watermarks> Recorder::close() {
 }
 
 bool Recorder::asked() const {
-  return close_asked_.load(std::memory_order_seq_cst) || flushes_asked_.load(std::memory_order_seq_cst) != flushes_served_;
+  return close_asked_.load(std::memory_order_seq_cst) ||
+         flushes_asked_.load(std::memory_order_seq_cst) != flushes_served_;
 }
 
 void Recorder::run(const StorageFactory& make, const OpenPlan& plan) {
@@ -153,7 +155,9 @@ bool Recorder::advance_request(SegmentWriter& writer) {
   if (request_.stage == Stage::kTaking) {
     // Positions wrap; the ring is far smaller than half of their range.
     if (static_cast<std::int32_t>(writer.taken() - request_.until) < 0) return false;
-    request_.stage = Stage::kSyncing;
+    // The end of the segment makes all durable, and marks the last block.
+    request_.stage = request_.close ? Stage::kNone : Stage::kSyncing;
+    if (request_.close) return true;
     request_.blocks = writer.request_sync();
     return true;
   }

@@ -61,8 +61,8 @@ class BlockFinder {
 
 Error newer_format(const std::string& path, std::uint16_t version) {
   return Error{"TF_NEWER_FORMAT",
-               "'" + path + "' has blocks of format version " + std::to_string(version) + ", this version reads up to " +
-                   std::to_string(kFormatVersion),
+               "'" + path + "' has blocks of format version " + std::to_string(version) +
+                   ", this version reads up to " + std::to_string(kFormatVersion),
                path, 0};
 }
 
@@ -192,8 +192,8 @@ Result<BlockState> read_block(int fd, const std::string& path, std::uint64_t seg
   std::memcpy(&header, block.data(), sizeof header);
   const BlockState state = check_against_entry(header, segment_id, entry);
   if (state != BlockState::kWhole) return state;
-  const bool whole = read.value() == block.size() &&
-                     crc32c(block.data() + sizeof header, header.payload_length) == header.payload_crc;
+  const bool whole =
+      read.value() == block.size() && crc32c(block.data() + sizeof header, header.payload_length) == header.payload_crc;
   return whole ? BlockState::kWhole : BlockState::kDamaged;
 }
 

@@ -65,7 +65,8 @@ Result<ControlPageWriter> ControlPageWriter::open(const std::string& path, std::
   if (!file) return system_error("TF_IO", "opening", path, errno);
   // The page is written through a mapping, where a full disk would be a SIGBUS: its block is set aside now.
   const int number = ::posix_fallocate(file.get(), 0, sizeof(ControlPage));
-  if (number != 0) return system_error(number == ENOSPC ? "TF_DISK_FULL" : "TF_IO", "setting space aside for", path, number);
+  const char* code = number == ENOSPC ? "TF_DISK_FULL" : "TF_IO";
+  if (number != 0) return system_error(code, "setting space aside for", path, number);
   void* mapped = ::mmap(nullptr, sizeof(ControlPage), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
   if (mapped == MAP_FAILED) return system_error("TF_IO", "mapping", path, errno);
 

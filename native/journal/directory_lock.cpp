@@ -42,7 +42,8 @@ Result<DirectoryLock> DirectoryLock::acquire(const std::string& directory) {
     const int number = errno;
     if (number != EWOULDBLOCK && number != EINTR) return system_error("TF_IO", "locking", path, number);
     if (attempt == kAttempts) {
-      return Error{"TF_LOCKED", "'" + directory + "' is being recorded into by " + holder_of(file.get()), directory, number};
+      const std::string holder = holder_of(file.get());
+      return Error{"TF_LOCKED", "'" + directory + "' is being recorded into by " + holder, directory, number};
     }
     ::nanosleep(&kPause, nullptr);
   }

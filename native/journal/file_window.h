@@ -16,7 +16,7 @@
 namespace tickforge {
 
 inline Result<std::uint64_t> size_of_file(int fd, const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd, &status) != 0) return system_error("TF_IO", "stat of", path, errno);
   return static_cast<std::uint64_t>(status.st_size);
 }

@@ -41,7 +41,8 @@ void IndexWriter::opened(int file) {
 void IndexWriter::write(const void* bytes, std::size_t length) {
   std::size_t done = 0;
   while (failure_ == 0 && done < length) {
-    const int count = storage_.write_now(file_, static_cast<const std::uint8_t*>(bytes) + done, length - done, end_ + done);
+    const auto* rest = static_cast<const std::uint8_t*>(bytes) + done;
+    const int count = storage_.write_now(file_, rest, length - done, end_ + done);
     if (count == -EINTR || count == -EAGAIN) continue;
     if (count <= 0) failure_ = count < 0 ? count : -EIO;
     if (count > 0) done += static_cast<std::size_t>(count);

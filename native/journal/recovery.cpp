@@ -110,7 +110,8 @@ struct Recovery {
   Result<void> mend_index(const IndexFile& index, std::uint64_t trusted) {
     if (entries.empty()) {
       const std::string index_path = index_path_of(path);
-      if (index.exists && ::unlink(index_path.c_str()) != 0) return system_error("TF_IO", "removing", index_path, errno);
+      if (index.exists && ::unlink(index_path.c_str()) != 0)
+        return system_error("TF_IO", "removing", index_path, errno);
       return {};
     }
     if (compare_index(index, tail.segment_id, entries) == IndexState::kOk) return {};
@@ -125,8 +126,9 @@ struct Recovery {
       tail.day = name->day;
       tail.part = name->part;
     }
-    tail.record_count = std::accumulate(entries.begin(), entries.end(), std::uint64_t{0},
-                                        [](std::uint64_t sum, const IndexEntry& entry) { return sum + entry.record_count; });
+    tail.record_count =
+        std::accumulate(entries.begin(), entries.end(), std::uint64_t{0},
+                        [](std::uint64_t sum, const IndexEntry& entry) { return sum + entry.record_count; });
     if (entries.empty()) return;
     const IndexEntry& last = entries.back();
     tail.next_record = last.first_record + last.record_count;

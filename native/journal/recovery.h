@@ -42,9 +42,10 @@ struct RecoveredTail {
   std::vector<std::uint8_t> definitions;
 };
 
-/// Makes a segment ready to be appended to. Syncs it first, so that nothing is trusted that a power cut could still take
-/// away. Reads the index and from its last entry on; the whole segment only when the index does not hold. The caller
-/// must hold the lock of the directory. Errors: TF_IO, TF_NEWER_FORMAT, TF_FOREIGN_DIRECTORY (the file is left alone).
+/// Makes a segment ready to be appended to. Syncs it first, so that nothing is trusted that a power cut could still
+/// take away. Reads the index and from its last entry on; the whole segment only when the index does not hold. The
+/// caller must hold the lock of the directory. Errors: TF_IO, TF_NEWER_FORMAT, TF_FOREIGN_DIRECTORY (the file is left
+/// alone).
 Result<RecoveredTail> recover_segment(const std::string& segment_path);
 
 struct RepairReport {

@@ -47,7 +47,8 @@ Result<std::unique_ptr<SegmentFile>> SegmentFile::create(Storage& storage, const
     if (other.day == day) name.part = other.part + 1;
   }
   if (name.part > kPartMax) {
-    return Error{"TF_IO", "'" + directory + "' holds 1000 parts of journal '" + journal + "' for one day", directory, EMFILE};
+    return Error{"TF_IO", "'" + directory + "' has no part left for a day of journal '" + journal + "'", directory,
+                 EMFILE};
   }
   std::string path = directory + "/" + name.file_name();
   const int file = storage.create(path);

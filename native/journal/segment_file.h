@@ -42,7 +42,8 @@ class SegmentFile {
   std::uint64_t records_written() const { return records_written_; }
   std::int64_t running_max_ts_recv() const { return last_entry_.running_max_ts_recv; }
   /// The segment record that block 0 begins with.
-  std::vector<std::uint8_t> segment_record(const std::string& journal, const std::string& writer, std::int64_t ts_recv) const;
+  std::vector<std::uint8_t> segment_record(const std::string& journal, const std::string& writer,
+                                           std::int64_t ts_recv) const;
 
   /// Place of the next block, which has `records` records. Each call counts.
   BlockPlace next_place(std::uint32_t records);

@@ -44,8 +44,8 @@ std::uint32_t crc_of(const IndexEntry& entry) { return crc32c(&entry, kCrcBytes)
 Result<void> write_fully(int fd, const std::string& path, const void* bytes, std::size_t length, std::uint64_t offset) {
   std::size_t done = 0;
   while (done < length) {
-    const ssize_t count = ::pwrite(fd, static_cast<const std::uint8_t*>(bytes) + done, length - done,
-                                   static_cast<off_t>(offset + done));
+    const ssize_t count =
+        ::pwrite(fd, static_cast<const std::uint8_t*>(bytes) + done, length - done, static_cast<off_t>(offset + done));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return system_error(errno == ENOSPC ? "TF_DISK_FULL" : "TF_IO", "writing", path, errno);
     done += static_cast<std::size_t>(count);
@@ -102,7 +102,8 @@ bool entry_holds(const IndexEntry* previous, const IndexEntry& entry) {
     const IndexEntry expected = make_missing_entry(previous);
     return std::memcmp(&entry, &expected, sizeof entry) == 0;
   }
-  if (entry.length < sizeof(BlockHeader) || entry.length > kBlockBytesMax || entry.length % kCellBytes != 0) return false;
+  if (entry.length < sizeof(BlockHeader) || entry.length > kBlockBytesMax || entry.length % kCellBytes != 0)
+    return false;
   IndexEntry expected = continue_from(previous);
   const bool after_missing = previous != nullptr && is_missing(*previous);
   // Where a block was lost, its bytes and record numbers are skipped; otherwise they go on without a hole.
@@ -163,9 +164,12 @@ Result<IndexFile> read_index(const std::string& segment_path) {
 
 std::string_view to_string(IndexState state) {
   switch (state) {
-    case IndexState::kOk: return "ok";
-    case IndexState::kMissing: return "missing";
-    case IndexState::kWrong: return "wrong";
+    case IndexState::kOk:
+      return "ok";
+    case IndexState::kMissing:
+      return "missing";
+    case IndexState::kWrong:
+      return "wrong";
   }
   return "wrong";
 }
@@ -217,7 +221,8 @@ Result<void> rewrite_index_tail(const std::string& segment_path, const std::vect
   if (!fd) return system_error("TF_IO", "opening", path, errno);
   const std::uint64_t offset = sizeof(IndexHeader) + first * sizeof(IndexEntry);
   if (::ftruncate(fd.get(), static_cast<off_t>(offset)) != 0) return system_error("TF_IO", "cutting", path, errno);
-  auto written = write_fully(fd.get(), path, entries.data() + first, (entries.size() - first) * sizeof(IndexEntry), offset);
+  auto written =
+      write_fully(fd.get(), path, entries.data() + first, (entries.size() - first) * sizeof(IndexEntry), offset);
   if (!written) return written;
   if (::fsync(fd.get()) != 0) return system_error("TF_IO", "syncing", path, errno);
   return {};

@@ -48,10 +48,12 @@ struct IndexFile {
   std::uint64_t file_bytes = 0;
 };
 
-/// Reads the index file of a segment. A missing or senseless one is a finding, not an error; TF_IO when it cannot be read.
+/// Reads the index file of a segment. A missing or senseless one is a finding, not an error; TF_IO when it cannot be
+/// read.
 Result<IndexFile> read_index(const std::string& segment_path);
 
-/// Each of `entries` says what the one at its place in `derived` says. The place of a damaged block agrees with anything.
+/// Each of `entries` says what the one at its place in `derived` says. The place of a damaged block agrees with
+/// anything.
 bool entries_agree(const std::vector<IndexEntry>& derived, const std::vector<IndexEntry>& entries);
 
 /// Holds an index file against the entries that were derived from the blocks. It may still describe a block that was

@@ -71,7 +71,8 @@ class ScanCollector {
     if (!walked) fail(block, "a record does not end within it");
     if (!typed) fail(block, "a record has no type");
     if (count != header.record_count) {
-      fail(block, "it has " + std::to_string(count) + " records and its header says " + std::to_string(header.record_count));
+      fail(block,
+           "it has " + std::to_string(count) + " records and its header says " + std::to_string(header.record_count));
     }
     if (count > 0 && (min != header.min_ts_recv || max != header.max_ts_recv)) {
       fail(block, "its header does not say the least and the largest ts_recv of its records");

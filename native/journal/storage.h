@@ -52,8 +52,8 @@ class Storage {
   virtual int truncate(int file, std::uint64_t length) = 0;
 };
 
-/// The kernel's files: through io_uring where it is allowed, with pwritev and fdatasync otherwise. The thread that calls
-/// this is the one that uses it.
+/// The kernel's files: through io_uring where it is allowed, with pwritev and fdatasync otherwise. The thread that
+/// calls this is the one that uses it.
 std::unique_ptr<Storage> make_storage();
 
 /// "io_uring", or "pwritev (io_uring: <reason>)".

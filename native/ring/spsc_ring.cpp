@@ -34,7 +34,8 @@ Result<std::shared_ptr<SpscRing>> SpscRing::create(std::size_t bytes) {
   if (space == MAP_FAILED) return ring_error("mmap");
   MappedRegion cells(space, 2 * bytes);
   for (std::size_t half = 0; half < 2; ++half) {
-    void* view = ::mmap(cells.data() + half * bytes, bytes, kAccess, MAP_SHARED | MAP_FIXED, memory.get(), kControlBytes);
+    std::uint8_t* place = cells.data() + half * bytes;
+    void* view = ::mmap(place, bytes, kAccess, MAP_SHARED | MAP_FIXED, memory.get(), kControlBytes);
     if (view == MAP_FAILED) return ring_error("mmap");
   }
   return std::shared_ptr<SpscRing>(new SpscRing(std::move(control), std::move(cells)));
@@ -103,7 +104,7 @@ void SpscRing::wake_producer() {
 }
 
 void SpscRing::stop(RingState state) {
-  // Partner: state() in wait_for_space(). Sequentially consistent, so that a producer about to sleep sees it or is woken.
+  // Partner: state() in wait_for_space(). Sequentially consistent: a producer about to sleep sees it or is woken.
   words_->state.store(static_cast<std::uint32_t>(state), std::memory_order_seq_cst);
   wake_producer();
 }

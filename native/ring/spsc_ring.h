@@ -32,7 +32,7 @@ class SpscRing {
   /// `bytes`: a power of two from kBytesMin to kBytesMax. Errors: TF_IO when the kernel has no memory or address space.
   static Result<std::shared_ptr<SpscRing>> create(std::size_t bytes);
 
-  /// One page of words, each on its own cache line: word 0 head, 16 tail, 32 consumer waits, 48 producer waits, 64 state.
+  /// One page of words, each on its own cache line: 0 head, 16 tail, 32 consumer waits, 48 producer waits, 64 state.
   std::uint8_t* control() const { return control_.data(); }
   /// 2 x bytes(): the second half is the first one again.
   std::uint8_t* cells() const { return cells_.data(); }
@@ -100,7 +100,8 @@ class SpscRing {
   MappedRegion cells_;
   Words* words_;
   std::uint32_t mask_;
-  std::uint32_t seen_tail_ = 0;  // producer's: the tail as it last saw it, so that reserve() seldom reads the consumer's line
+  /// Producer's: the tail as it last saw it, so that reserve() seldom reads the consumer's line.
+  std::uint32_t seen_tail_ = 0;
 };
 
 }  // namespace tickforge

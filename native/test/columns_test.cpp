@@ -103,7 +103,8 @@ TEST_F(ColumnsTest, TakesEveryFieldOfATrade) {
 
 TEST_F(ColumnsTest, NoneIsNullAndTheExtremesAreNot) {
   Source source;
-  for (const std::int64_t mantissa : {kNoneI64, kNoneI64 + 1, std::numeric_limits<std::int64_t>::max(), std::int64_t{0}}) {
+  for (const std::int64_t mantissa :
+       {kNoneI64, kNoneI64 + 1, std::numeric_limits<std::int64_t>::max(), std::int64_t{0}}) {
     Trade trade = make_trade(1000, mantissa, 2);
     trade.head.ts_event = mantissa;
     trade.size = mantissa;
@@ -119,7 +120,8 @@ TEST_F(ColumnsTest, NoneIsNullAndTheExtremesAreNot) {
   EXPECT_FALSE(valid(rows, "price", 0));
   EXPECT_TRUE(valid(rows, "price", 1));
   EXPECT_TRUE((value<Int128>(rows, "price", 1) == static_cast<Int128>(kNoneI64 + 1) * 1000));
-  EXPECT_TRUE((value<Int128>(rows, "price", 2) == static_cast<Int128>(std::numeric_limits<std::int64_t>::max()) * 1000));
+  EXPECT_TRUE(
+      (value<Int128>(rows, "price", 2) == static_cast<Int128>(std::numeric_limits<std::int64_t>::max()) * 1000));
 }
 
 TEST_F(ColumnsTest, FiltersByTimeInstrumentAndType) {
@@ -162,7 +164,8 @@ TEST_F(ColumnsTest, ReadsExtensionsAndIdsThatAreText) {
 
 // Groups of 64 rows, bitmap words and full builders meet at different places for every size of input.
 TEST_F(ColumnsTest, GoesOnWhereAFullBuilderStopped) {
-  for (const std::size_t count : {std::size_t{1}, std::size_t{63}, std::size_t{65}, std::size_t{1020}, std::size_t{4001}}) {
+  for (const std::size_t count :
+       {std::size_t{1}, std::size_t{63}, std::size_t{65}, std::size_t{1020}, std::size_t{4001}}) {
     Source source;
     for (std::size_t i = 0; i < count; ++i) {
       Trade trade = make_trade(static_cast<std::int64_t>(i), static_cast<std::int64_t>(i));

@@ -309,7 +309,9 @@ TEST_F(RecorderTest, ShowsAConsistentControlPageWhileItRecords) {
   auto recorder = open(options());
   const std::string path = control_page_path(options().directory, "test");
   const UniqueFd fd(::open(path.c_str(), O_RDONLY));
-  const MappedRegion region(::mmap(nullptr, sizeof(ControlPage), PROT_READ, MAP_SHARED, fd.get(), 0), sizeof(ControlPage));
+  void* mapped = ::mmap(nullptr, sizeof(ControlPage), PROT_READ, MAP_SHARED, fd.get(), 0);
+  ASSERT_NE(mapped, MAP_FAILED);
+  const MappedRegion region(mapped, sizeof(ControlPage));
   const auto& shared = *reinterpret_cast<const ControlPage*>(region.data());
   std::atomic<bool> done{false};
   std::uint64_t looks = 0;

@@ -29,7 +29,8 @@ class RecoveryTest : public ::testing::Test {
     EXPECT_EQ(found.value().index_state, IndexState::kOk);
   }
   void put_index(const testing::SegmentBuilder& builder, std::size_t entries) {
-    std::vector<IndexEntry> part(builder.entries().begin(), builder.entries().begin() + static_cast<std::ptrdiff_t>(entries));
+    std::vector<IndexEntry> part(builder.entries().begin(),
+                                 builder.entries().begin() + static_cast<std::ptrdiff_t>(entries));
     ASSERT_TRUE(write_index(path_, builder.segment_id(), part));
   }
 

@@ -6,7 +6,8 @@ namespace tickforge {
 namespace {
 
 TEST(SegmentName, IsReadBackAsItWasWritten) {
-  for (const SegmentName& name : {SegmentName{0, "a", 0}, SegmentName{19'943, "rec_1-x", 12}, SegmentName{106'751, "z", 999}}) {
+  const SegmentName names[] = {{0, "a", 0}, {19'943, "rec_1-x", 12}, {106'751, "z", 999}};
+  for (const SegmentName& name : names) {
     const auto parsed = parse_segment_name(name.file_name());
     ASSERT_TRUE(parsed) << name.file_name();
     EXPECT_EQ(parsed->day, name.day);
@@ -18,7 +19,8 @@ TEST(SegmentName, IsReadBackAsItWasWritten) {
 
 TEST(SegmentName, IsNothingElse) {
   for (const char* name : {"", ".tfs", "2024-08-08.rec.007.tfi", "2024-08-08.rec.07.tfs", "2024-13-08.rec.007.tfs",
-                           "2024-02-30.rec.007.tfs", "2024-08-08.Rec.007.tfs", "2024-08-08..007.tfs", "2024-08-08.rec.0x7.tfs",
+                           "2024-02-30.rec.007.tfs", "2024-08-08.Rec.007.tfs", "2024-08-08..007.tfs",
+                           "2024-08-08.rec.0x7.tfs",
                            "2024/08/08.rec.007.tfs", "2024-08-08.rec.007.tfs.tmp", "2024-08-08.a.b.007.tfs"}) {
     EXPECT_FALSE(parse_segment_name(name)) << name;
   }

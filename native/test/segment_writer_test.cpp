@@ -152,7 +152,8 @@ TEST_F(SegmentWriterTest, RollsToALaterDayWithCopiesOfWhatIsInUse) {
   publish(*ring_, make_trade(kMidnight, 2));
   ASSERT_TRUE(settle());
   ASSERT_TRUE(writer_.finish());
-  ASSERT_EQ(segment_names(directory()), (std::vector<std::string>{"2024-08-08.test.000.tfs", "2024-08-09.test.000.tfs"}));
+  ASSERT_EQ(segment_names(directory()),
+            (std::vector<std::string>{"2024-08-08.test.000.tfs", "2024-08-09.test.000.tfs"}));
   EXPECT_EQ(read_records(file("2024-08-08.test.000.tfs")).size(), 8U);
   EXPECT_NE(read_headers(file("2024-08-08.test.000.tfs")).back().flags & kBlockLast, 0);
 
@@ -171,7 +172,9 @@ TEST_F(SegmentWriterTest, RollsToALaterDayWithCopiesOfWhatIsInUse) {
 }
 
 TEST_F(SegmentWriterTest, StaysInItsDayWhenTimesGoBack) {
-  for (const std::int64_t ts : {kNoon, kNoon - kNsPerDay, kNoon - 3 * kNsPerDay, kNoon + 1}) publish(*ring_, make_trade(ts, ts));
+  for (const std::int64_t ts : {kNoon, kNoon - kNsPerDay, kNoon - 3 * kNsPerDay, kNoon + 1}) {
+    publish(*ring_, make_trade(ts, ts));
+  }
   ASSERT_TRUE(settle());
   ASSERT_TRUE(writer_.finish());
   EXPECT_EQ(segment_names(directory()), std::vector<std::string>{"2024-08-08.test.000.tfs"});

@@ -92,7 +92,7 @@ TEST(SpscRing, WakesAConsumerForARequestWithoutCells) {
   caller.join();
 }
 
-/// Takes `total` cells, each of which must hold its own number. Every sleep that lasts its whole time is a lost wake-up.
+/// Takes `total` cells, each of which must hold its own number. A sleep that lasts its whole time is a lost wake-up.
 int consume(SpscRing& ring, std::uint64_t total, std::uint32_t at_most) {
   std::uint32_t position = 0;
   int rescued = 0;

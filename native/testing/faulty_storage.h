@@ -37,7 +37,8 @@ class FaultyStorage : public PosixStorage {
   int submit_write(int file, const iovec* parts, std::size_t count, std::uint64_t offset) override {
     const std::uint64_t number = faults_->writes++;
     if (faults_->interrupts && number % 2 == 0) return end_write(number % 4 == 0 ? -EINTR : -EAGAIN);
-    std::size_t allowed = std::min<std::uint64_t>(faults_->write_limit, faults_->space - std::min(faults_->space.load(), written_));
+    const std::uint64_t space = faults_->space;
+    std::size_t allowed = std::min<std::uint64_t>(faults_->write_limit, space - std::min(space, written_));
     if (allowed == 0) return end_write(-faults_->write_error);
     std::vector<iovec> cut;
     for (std::size_t i = 0; i < count && allowed > 0; ++i) {

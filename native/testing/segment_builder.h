@@ -1,6 +1,8 @@
 // Segment files for tests, written from the format alone: nothing of the writer is used.
 #pragma once
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -30,11 +32,13 @@ inline void write_file(const std::string& path, const Bytes& bytes) {
   out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
 }
 
-/// A directory that is gone at the end of the test.
+/// A directory that is gone at the end of the test; in memory where there is such a place, as the tests sync a lot.
 class TempDir {
  public:
   TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "tickforge-XXXXXX").string();
+    const std::filesystem::path memory = "/dev/shm";
+    const bool in_memory = ::access(memory.c_str(), W_OK) == 0;
+    std::string name = ((in_memory ? memory : std::filesystem::temp_directory_path()) / "tickforge-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) std::abort();
     path_ = name;
   }
@@ -184,7 +188,8 @@ inline SegmentBuilder sample_segment(std::size_t blocks, std::size_t trades = 10
   std::int64_t ts = 1000;
   for (std::size_t b = 0; b < blocks; ++b) {
     if (b == 0) builder.segment_record(ts).instrument(1, ts);
-    for (std::size_t i = 0; i < trades; ++i) builder.add(make_trade(ts += 10, static_cast<std::int64_t>(b * trades + i)));
+    for (std::size_t i = 0; i < trades; ++i)
+      builder.add(make_trade(ts += 10, static_cast<std::int64_t>(b * trades + i)));
     builder.end_block();
   }
   return builder;
