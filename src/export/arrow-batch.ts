@@ -46,24 +46,9 @@ export class ArrowShape {
     this.#instruments = textVector(plan.instruments)
     this.#sides = textVector(type === 'book' ? ['bid', 'ask'] : ['buy', 'sell'])
     this.#types = places.map(({ kind }) => {
-      switch (kind) {
-        case 'timestamp':
-          return new TimestampNanosecond('UTC')
-        case 'instrument':
-          return instruments
-        case 'side':
-          return sides
-        case 'price':
-          return new Decimal(plan.priceScale, DECIMAL_DIGITS, 128)
-        case 'size':
-          return new Decimal(plan.sizeScale, DECIMAL_DIGITS, 128)
-        case 'uint64':
-          return new Uint64()
-        case 'uint16':
-          return new Uint16()
-        case 'bool':
-          return new Bool()
-      }
+      if (kind === 'instrument') return instruments
+      if (kind === 'side') return sides
+      return plainType(kind, plan)
     })
     const fields = places.map((place, i) => new Field(place.name, this.#types[i] as DataType, place.nullable))
     if (this.withTexts) fields.push(new Field(TEXT_ID, new Utf8(), true))
@@ -102,7 +87,10 @@ export class ArrowShape {
   }
 
   #record(length: number, children: Data[]): RecordBatch {
-    return new RecordBatch(this.schema, makeData({ type: new Struct(this.schema.fields), length, nullCount: 0, children }))
+    return new RecordBatch(
+      this.schema,
+      makeData({ type: new Struct(this.schema.fields), length, nullCount: 0, children }),
+    )
   }
 
   #child(place: ColumnPlace, type: DataType, length: number, buffer: ArrayBuffer, copy: boolean): Data {
@@ -116,10 +104,19 @@ export class ArrowShape {
     const props = { length, nullCount, nullBitmap: nullCount > 0 ? view(Uint8Array, place.validity, bits) : undefined }
     switch (place.kind) {
       case 'timestamp':
-        return makeData({ ...props, type: type as TimestampNanosecond, data: view(BigInt64Array, place.values, length) })
+        return makeData({
+          ...props,
+          type: type as TimestampNanosecond,
+          data: view(BigInt64Array, place.values, length),
+        })
       case 'instrument': {
         const indices = view(Int32Array, place.values, length)
-        return makeData({ ...props, type: type as Dictionary<Utf8, Int32>, data: indices, dictionary: this.#instruments })
+        return makeData({
+          ...props,
+          type: type as Dictionary<Utf8, Int32>,
+          data: indices,
+          dictionary: this.#instruments,
+        })
       }
       case 'side': {
         const indices = view(Int8Array, place.values, length)
@@ -135,6 +132,24 @@ export class ArrowShape {
       case 'bool':
         return makeData({ ...props, type: type as Bool, data: view(Uint8Array, place.values, bits) })
     }
+  }
+}
+
+/** The type of a column that has no dictionary. */
+function plainType(kind: Exclude<ColumnPlace['kind'], 'instrument' | 'side'>, plan: TablePlan): DataType {
+  switch (kind) {
+    case 'timestamp':
+      return new TimestampNanosecond('UTC')
+    case 'price':
+      return new Decimal(plan.priceScale, DECIMAL_DIGITS, 128)
+    case 'size':
+      return new Decimal(plan.sizeScale, DECIMAL_DIGITS, 128)
+    case 'uint64':
+      return new Uint64()
+    case 'uint16':
+      return new Uint16()
+    case 'bool':
+      return new Bool()
   }
 }
 

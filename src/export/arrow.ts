@@ -21,7 +21,10 @@ export function toArrowTable(source: ExportSource, type: ColumnTableType): Table
   const filled = [...fillColumns(source, plan, () => createColumns(type, TABLE_BATCH_ROWS))]
   const places = (filled[0] ?? createColumns(type, 0)).columns()
   const shape = new ArrowShape(type, plan, places, filled.some(hasTexts))
-  return new Table(shape.schema, filled.map((columns) => shape.batch(columns, true)))
+  return new Table(
+    shape.schema,
+    filled.map((columns) => shape.batch(columns, true)),
+  )
 }
 
 /**
@@ -29,8 +32,14 @@ export function toArrowTable(source: ExportSource, type: ColumnTableType): Table
  * memory is bounded by two batches. Returns its rows. Throws TF_SCALE, TF_CORRUPT, TF_DISK_FULL, TF_NO_DIRECTORY, TF_IO,
  * which speak of the file `named` when `path` is only a step on the way to it.
  */
-export async function writeArrowFile(source: ExportSource, type: ColumnTableType, path: string, named = path): Promise<number> {
-  const write = (withTexts: boolean): Promise<number | undefined> => writeArrowOnce(source, type, { path, named }, withTexts)
+export async function writeArrowFile(
+  source: ExportSource,
+  type: ColumnTableType,
+  path: string,
+  named = path,
+): Promise<number> {
+  const write = (withTexts: boolean): Promise<number | undefined> =>
+    writeArrowOnce(source, type, { path, named }, withTexts)
   // The first id that is text changes the schema, which a file tells before its first row.
   return (await write(false)) ?? ((await write(true)) as number)
 }

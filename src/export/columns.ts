@@ -12,7 +12,11 @@ export function createColumns(type: ColumnTableType, rows: number): NativeColumn
  * Fills one set of columns after another. Each is yielded when it is full, the last one with what is left; never an empty
  * one. `next` gives the set to fill; a set may be used again once the consumer is done with it.
  */
-export function* fillColumns(source: ExportSource, plan: ColumnPlan, next: () => NativeColumns): Generator<NativeColumns, void> {
+export function* fillColumns(
+  source: ExportSource,
+  plan: ColumnPlan,
+  next: () => NativeColumns,
+): Generator<NativeColumns, void> {
   let columns: NativeColumns | undefined
   for (const window of source.windows()) {
     const request = plan.request(window)

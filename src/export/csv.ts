@@ -32,7 +32,13 @@ export async function writeCsvFile(source: ExportSource, type: ColumnTableType, 
 export function* csvText(source: ExportSource, type: ColumnTableType): Generator<{ text: string; rows: number }, void> {
   const plan = rawPlan(source)
   const columns = createColumns(type, BATCH_ROWS)
-  yield { text: `${columns.columns().map(({ name }) => name).join(',')}\n`, rows: 0 }
+  yield {
+    text: `${columns
+      .columns()
+      .map(({ name }) => name)
+      .join(',')}\n`,
+    rows: 0,
+  }
   const next = (): NativeColumns => {
     columns.reset()
     return columns
@@ -49,7 +55,11 @@ export function* csvText(source: ExportSource, type: ColumnTableType): Generator
   }
 }
 
-function cellTexts(columns: NativeColumns, type: ColumnTableType, definitions: readonly InstrumentDefinition[]): CellText[] {
+function cellTexts(
+  columns: NativeColumns,
+  type: ColumnTableType,
+  definitions: readonly InstrumentDefinition[],
+): CellText[] {
   const { buffer, rows } = columns
   const places = columns.columns()
   const numbers = places.find(({ kind }) => kind === 'instrument') as ColumnPlace
@@ -58,14 +68,19 @@ function cellTexts(columns: NativeColumns, type: ColumnTableType, definitions: r
   const textIds = new Map(columns.texts().map(({ row, text }) => [row, quoted(text)]))
   const sides = type === 'book' ? ['bid', 'ask'] : ['buy', 'sell']
 
-  const decimals = (place: ColumnPlace, printOf: (definition: InstrumentDefinition) => [number, PrintRule]): CellText => {
+  const decimals = (
+    place: ColumnPlace,
+    printOf: (definition: InstrumentDefinition) => [number, PrintRule],
+  ): CellText => {
     const prints = definitions.map(printOf)
     // The low words of 128-bit values that are mantissas of 64.
     const words = new BigInt64Array(buffer, place.values, rows * 2)
     return (row) => {
       const [digits, print] = prints[definitionOf[row] as number] as [number, PrintRule]
       const mantissa = words[row * 2] as bigint
-      return digits < 0 ? decimalText(mantissa * 10n ** BigInt(-digits), 0, print) : decimalText(mantissa, digits, print)
+      return digits < 0
+        ? decimalText(mantissa * 10n ** BigInt(-digits), 0, print)
+        : decimalText(mantissa, digits, print)
     }
   }
   const plain = (place: ColumnPlace): CellText => {

@@ -24,7 +24,11 @@ export async function writeChunks(handle: FileHandle, chunks: readonly Uint8Arra
 }
 
 /** Makes `path` out of what `write` puts into the handle. On any failure nothing is left behind, and the error speaks of `named`. */
-export async function writeFileWhole<T>(path: string, write: (handle: FileHandle) => Promise<T>, named = path): Promise<T> {
+export async function writeFileWhole<T>(
+  path: string,
+  write: (handle: FileHandle) => Promise<T>,
+  named = path,
+): Promise<T> {
   const temporary = temporaryPath(path)
   try {
     const handle = await open(temporary, 'w')

@@ -27,10 +27,12 @@ export async function writeParquetFile(source: ExportSource, type: ColumnTableTy
   }
 }
 
-async function loadPolars(): Promise<(typeof import('nodejs-polars'))['default']> {
+async function loadPolars(): Promise<typeof import('nodejs-polars')['default']> {
   try {
     return (await import('nodejs-polars')).default
   } catch (cause) {
-    throw new TickforgeError('TF_NATIVE_MISSING', 'Parquet needs the package nodejs-polars, which is not installed', { cause })
+    throw new TickforgeError('TF_NATIVE_MISSING', 'Parquet needs the package nodejs-polars, which is not installed', {
+      cause,
+    })
   }
 }

@@ -1,5 +1,6 @@
 // One segment, opened for reading: its index, its definitions, its blocks in windows.
-import type { NativeSegment } from '../native/binding.ts'
+import { asTickforgeError } from '../errors.ts'
+import type { LoadedBlocks, NativeSegment } from '../native/binding.ts'
 import { loadNative } from '../native/binding.ts'
 import { type InstrumentDefinition, readDefinition } from '../records/definition.ts'
 import * as L from '../records/layout.ts'
@@ -23,6 +24,8 @@ export interface Window {
   count: number
   /** Three numbers a block: offset and length of its payload (0 = the block is damaged), number of its first record. */
   payloads: Float64Array
+  /** What cannot be read in front of or instead of blocks of this window, in order. */
+  damage: readonly PlacedDamage[]
 }
 
 /** Records that cannot be read, because their blocks fail their CRC or are gone. */
@@ -36,37 +39,46 @@ export interface Damage {
   tsAfter: bigint
 }
 
+export interface PlacedDamage {
+  /** Position in the window of the block whose records come next, or would. */
+  before: number
+  damage: Damage
+}
+
 export class Segment {
   readonly file: SegmentFile
   readonly native: NativeSegment
-  readonly blockCount: number
-  readonly minTsRecv: bigint
-  readonly maxTsRecv: bigint
-  /** By number. Grows while windows are read of a segment that is being recorded. */
+  /** By number. */
   readonly definitions: (InstrumentDefinition | undefined)[] = []
-  /** Found while reading; see also missing(). */
+  /** Found while reading; each window names its own. */
   readonly damage: Damage[] = []
 
-  readonly #i64: BigInt64Array
-  readonly #u16: Uint16Array
-  readonly #u32: Uint32Array
+  #index!: ArrayBuffer
+  #i64!: BigInt64Array
+  #u16!: Uint16Array
+  #u32!: Uint32Array
+  #minTsRecv = L.NONE_I64
 
+  /** Throws TF_NO_DIRECTORY, TF_FOREIGN_DIRECTORY, TF_NEWER_FORMAT, TF_CORRUPT, TF_IO. */
   constructor(file: SegmentFile) {
     this.file = file
-    this.native = loadNative().openSegment(file.path)
-    const index = this.native.index
-    this.blockCount = this.native.blockCount
-    this.#i64 = new BigInt64Array(index)
-    this.#u16 = new Uint16Array(index)
-    this.#u32 = new Uint32Array(index)
-    let min = L.NONE_I64
-    for (let i = 0; i < this.blockCount; i++) {
-      const value = this.min(i)
-      if (i === 0 || value < min) min = value
+    try {
+      this.native = loadNative().openSegment(file.path)
+    } catch (thrown) {
+      throw asTickforgeError(thrown)
     }
-    this.minTsRecv = min
-    this.maxTsRecv = this.blockCount === 0 ? L.NONE_I64 : this.field(this.blockCount - 1, L.INDEX_RUNNING_MAX_TS_RECV)
-    this.#loadDefinitions()
+    this.#takeIndex()
+  }
+
+  get blockCount(): number {
+    return this.#index.byteLength / L.INDEX_ENTRY_BYTES
+  }
+  /** Smallest receive time of a block that is there, NONE_I64 without blocks. */
+  get minTsRecv(): bigint {
+    return this.#minTsRecv
+  }
+  get maxTsRecv(): bigint {
+    return this.blockCount === 0 ? L.NONE_I64 : this.field(this.blockCount - 1, L.INDEX_RUNNING_MAX_TS_RECV)
   }
 
   close(): void {
@@ -92,13 +104,24 @@ export class Segment {
     return this.#i64[block * ENTRY_WORDS + (offset >> 3)] as bigint
   }
 
-  /** Number of the first block that can hold a record at or after `ts`. */
-  find(ts: bigint): number {
-    return this.native.find(ts)
+  /**
+   * Blocks that can hold a record of [from, to): the first one, and the one behind the last. The blocks on both sides of each edge
+   * are held against the index, so that one that lies about times hides nothing there.
+   */
+  range(from: bigint, to: bigint): [first: number, end: number] {
+    for (;;) {
+      const index = this.#index
+      const first = this.native.find(from)
+      const end = this.#end(first, to)
+      for (const block of [first - 1, first, end - 1, end]) {
+        if (block >= 0 && block < this.blockCount) this.#load(block, 1)
+      }
+      if (index === this.#index) return [first, end]
+    }
   }
 
   /** First block behind those that can hold a record before `ts`, from `block` on. */
-  end(block: number, ts: bigint): number {
+  #end(block: number, ts: bigint): number {
     const steps = (i: number): number => this.#u32[i * ENTRY_WORDS * 2 + (L.INDEX_BACK_STEPS >> 2)] as number
     const last = this.blockCount - 1
     if (block > last) return this.blockCount
@@ -120,45 +143,73 @@ export class Segment {
 
   /** Maps blocks from `first` on, up to `end` or a window's size. Damaged ones are noted and have no payload. */
   window(first: number, end: number, maxBytes = WINDOW_BYTES): Window {
+    const loaded = this.#load(first, maxBytes)
     const base = this.field(first, L.INDEX_OFFSET)
-    const loaded = this.native.load(first, maxBytes)
     const count = Math.min(loaded.count, end - first)
     const payloads = new Float64Array(count * PAYLOAD_FIELDS)
+    const damaged = new Set(loaded.damaged)
+    const damage: PlacedDamage[] = []
     for (let i = 0; i < count; i++) {
+      const block = first + i
       const at = PAYLOAD_FIELDS * i
-      payloads[at] = Number(this.field(first + i, L.INDEX_OFFSET) - base) + L.BLOCK_HEADER_BYTES
-      payloads[at + 2] = Number(this.firstRecord(first + i))
-      payloads[at + 1] = (this.#u32[(first + i) * ENTRY_WORDS * 2 + (L.INDEX_LENGTH >> 2)] as number) - L.BLOCK_HEADER_BYTES
+      const length = this.#length(block)
+      const firstRecord = this.firstRecord(block)
+      payloads[at] = Number(this.field(block, L.INDEX_OFFSET) - base) + L.BLOCK_HEADER_BYTES
+      payloads[at + 1] = damaged.has(i) ? 0 : length - L.BLOCK_HEADER_BYTES
+      payloads[at + 2] = Number(firstRecord)
+      // The place of a block that is gone: how much went with it is known from the next one that is there.
+      if (length === 0) continue
+      const expected = this.#expectedRecord(block)
+      if (firstRecord !== expected) damage.push({ before: i, damage: this.#note(expected, firstRecord, block, this.min(block)) })
+      if (damaged.has(i)) {
+        const endRecord = firstRecord + BigInt(this.records(block))
+        const tsAfter = block + 1 < this.blockCount ? this.min(block + 1) : this.max(block)
+        damage.push({ before: i, damage: this.#note(firstRecord, endRecord, block, tsAfter) })
+      }
     }
-    for (const position of loaded.damaged) {
-      if (position >= count) continue
-      payloads[PAYLOAD_FIELDS * position + 1] = 0
-      const block = first + position
-      const from = this.firstRecord(block)
-      this.#note(from, from + BigInt(this.records(block)), block)
-    }
-    for (let i = 0; i < count; i++) this.#noteMissing(first + i)
-    return { area: new CellArea(loaded.buffer, this.definitions), buffer: loaded.buffer, first, count, payloads }
-  }
-
-  /** False when blocks between a block and the one before it in the index are gone. */
-  follows(block: number): boolean {
-    return this.firstRecord(block) === this.#expectedRecord(block)
+    return { area: new CellArea(loaded.buffer, this.definitions), buffer: loaded.buffer, first, count, payloads, damage }
   }
 
   #expectedRecord(block: number): bigint {
     return block === 0 ? 0n : this.firstRecord(block - 1) + BigInt(this.records(block - 1))
   }
 
-  #noteMissing(block: number): void {
-    if (!this.follows(block)) this.#note(this.#expectedRecord(block), this.firstRecord(block), block)
+  #note(firstRecord: bigint, endRecord: bigint, block: number, tsAfter: bigint): Damage {
+    const known = this.damage.find((one) => one.firstRecord === firstRecord && one.endRecord === endRecord)
+    if (known !== undefined) return known
+    const before = block === 0 ? L.NONE_I64 : this.field(block - 1, L.INDEX_RUNNING_MAX_TS_RECV)
+    const found = { path: this.file.path, firstRecord, endRecord, tsBefore: before === L.NONE_I64 ? tsAfter : before, tsAfter }
+    this.damage.push(found)
+    return found
   }
 
-  #note(firstRecord: bigint, endRecord: bigint, block: number): void {
-    if (this.damage.some((known) => known.firstRecord === firstRecord)) return
-    const tsBefore = block === 0 ? this.min(0) : this.max(block - 1)
-    const tsAfter = block + 1 < this.blockCount ? this.min(block + 1) : this.max(block)
-    this.damage.push({ path: this.file.path, firstRecord, endRecord, tsBefore, tsAfter })
+  #length(block: number): number {
+    return this.#u32[block * ENTRY_WORDS * 2 + (L.INDEX_LENGTH >> 2)] as number
+  }
+
+  /** Loads blocks; the index is another one behind it if they contradicted it. */
+  #load(first: number, maxBytes: number): LoadedBlocks {
+    try {
+      const loaded = this.native.load(first, maxBytes)
+      if (this.native.index !== this.#index) this.#takeIndex()
+      return loaded
+    } catch (thrown) {
+      throw asTickforgeError(thrown)
+    }
+  }
+
+  #takeIndex(): void {
+    const { index } = this.native
+    this.#index = index
+    this.#i64 = new BigInt64Array(index)
+    this.#u16 = new Uint16Array(index)
+    this.#u32 = new Uint32Array(index)
+    this.#minTsRecv = L.NONE_I64
+    for (let block = 0; block < this.blockCount; block++) {
+      if (this.#length(block) === 0) continue
+      if (this.#minTsRecv === L.NONE_I64 || this.min(block) < this.#minTsRecv) this.#minTsRecv = this.min(block)
+    }
+    this.#loadDefinitions()
   }
 
   #loadDefinitions(): void {

@@ -3,7 +3,7 @@ import { asTickforgeError, type ErrorCode } from '../errors.ts'
 import { loadNative, type SegmentScan } from '../native/binding.ts'
 import { listSegments, type SegmentFile } from './directory.ts'
 import { RecordChecks } from './record-checks.ts'
-import { forEachRecordOfBlock, PAYLOAD_FIELDS, Segment } from './segment.ts'
+import { forEachRecordOfBlock, Segment } from './segment.ts'
 
 export interface VerifyReport {
   /** Nothing is damaged, torn, out of order, missing without a gap record, or different from the venue's checksum. */
@@ -105,7 +105,7 @@ function checkRecords(file: SegmentFile, checks: RecordChecks, progress: (share:
     for (let block = 0; block < segment.blockCount; ) {
       const window = segment.window(block, segment.blockCount, WINDOW_BYTES)
       for (let i = 0; i < window.count; i++) {
-        if (!segment.follows(block + i) || window.payloads[PAYLOAD_FIELDS * i + 1] === 0) checks.damaged()
+        if (window.damage.some(({ before }) => before === i)) checks.damaged()
         forEachRecordOfBlock(window, i, (at) => checks.record(window.area, at))
       }
       block += window.count

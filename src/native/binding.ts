@@ -35,6 +35,7 @@ export interface RecoveryReport {
 export const RING_HEAD = 0
 export const RING_TAIL = 16
 export const RING_CONSUMER_WAITING = 32
+/** 0 while the writer runs, 1 after it failed (see error()), 2 after close(): nothing is taken over any more. */
 export const RING_ERROR = 64
 
 /** One writer thread with its ring. Lives until close() resolves. */
@@ -50,7 +51,10 @@ export interface NativeJournal {
   waitForSpace(cells: number, timeoutMs: number): boolean
   /** Resolves when all that was published before the call is durable; rejects with the writer's error. */
   flush(): Promise<Watermarks>
-  /** Drains, syncs, marks the segment closed, stops the thread. Rejects with the writer's error; the files are closed either way. */
+  /**
+   * Drains, syncs, marks the segment closed, stops the thread. Rejects with the writer's error; the files are closed either
+   * way. Calling it again tells the same.
+   */
   close(): Promise<Watermarks>
   watermarks(): Watermarks
   /** The error that stopped the writer, or null. */
@@ -151,9 +155,9 @@ export interface NativeBinding {
   /** ns since the epoch. */
   now(): bigint
   crc32c(bytes: Uint8Array): number
-  /** Fills `cells` trades into the journal's ring from a native thread and waits until they are written: for the benchmark. */
+  /** Fills `records` trades into the journal's ring from a native thread and waits until they are written: for the benchmark. */
   benchFill(journal: NativeJournal, records: number): void
-  /** The kernel interface in use, 'io_uring' or 'pwritev2', and why. */
+  /** The kernel interface in use: 'io_uring', or 'pwritev (io_uring: why it cannot be used)'. */
   writerKind(): string
   /** Memory for columns of one record type with room for `rows` rows (at least 1,020); see src/export/columns.ts. */
   createColumns(type: ColumnTableType, rows: number): NativeColumns

@@ -70,7 +70,11 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
   /** Checks the options and opens the journal. Throws TF_UNKNOWN_VENUE, TF_UNKNOWN_SYMBOL, TF_LOCKED ... */
   constructor(options: RecorderOptions) {
     super()
-    const wanted = groupByVenue(options.instruments, options.channels ?? CHANNELS)
+    const wanted = groupByVenue(options.instruments, options.channels ?? CHANNELS).map(([venue, subscriptions]) => ({
+      venue,
+      subscriptions,
+      adapter: protocolOf(venue, options.protocols?.[venue.name]),
+    }))
     this.#journal = new Journal({
       directory: options.directory,
       name: options.journal ?? 'main',
@@ -79,7 +83,7 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
       ...(options.syncEachBatch === undefined ? {} : { syncEachBatch: options.syncEachBatch }),
     })
     this.recovery = this.#journal.recovery
-    this.#runs = [...wanted].map(([venue, subscriptions]) => this.#prepare(venue, subscriptions, options))
+    this.#runs = wanted.map(({ venue, subscriptions, adapter }) => this.#prepare(venue, adapter, subscriptions, options))
   }
 
   /** Asks for definitions, then connects. Resolves when all connections were tried once; recording goes on until stop(). */
@@ -115,9 +119,8 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
     }
   }
 
-  #prepare(venue: Venue, subscriptions: Subscription[], options: RecorderOptions): VenueRun {
+  #prepare(venue: Venue, adapter: Adapter, subscriptions: Subscription[], options: RecorderOptions): VenueRun {
     const endpoints = { ...venue.endpoints, ...options.endpoints?.[venue.name] }
-    const adapter = protocolOf(venue, options.protocols?.[venue.name])
     const warn = (message: string): void => void this.emit('warning', message)
     const normalizer = adapter.createNormalizer({
       venue: venue.name,
@@ -220,7 +223,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-function groupByVenue(instruments: readonly string[], channels: readonly Channel[]): Map<Venue, Subscription[]> {
+function groupByVenue(instruments: readonly string[], channels: readonly Channel[]): [Venue, Subscription[]][] {
   if (instruments.length === 0) throw new TickforgeError('TF_USAGE', 'name at least one instrument, such as binance:BTCUSDT')
   const groups = new Map<Venue, Subscription[]>()
   for (const key of new Set(instruments)) {
@@ -230,5 +233,5 @@ function groupByVenue(instruments: readonly string[], channels: readonly Channel
     group.push({ symbol, channels })
     groups.set(venue, group)
   }
-  return groups
+  return [...groups]
 }

@@ -129,7 +129,7 @@ export class Session {
     socket.on('error', (error) => {
       this.#error = error.message
     })
-    socket.on('close', (code, reason) => this.#guard(() => this.#closed(code, reason.toString('utf8'))))
+    socket.on('close', (code, reason) => this.#closed(code, reason.toString('utf8')))
   }
 
   #opened(): void {
@@ -167,12 +167,16 @@ export class Session {
     this.#timers = []
     this.#socket = undefined
     const stopping = this.#stopped !== undefined
-    if (this.connection !== 0) {
-      this.#clock.now()
-      if (!stopping) this.#normalizer.interrupted(this.connection, this.#cause)
-      this.#normalizer.closed(this.connection, code, reason)
-      this.connection = 0
-      this.#hooks.afterFrame()
+    const { connection } = this
+    this.connection = 0
+    if (connection !== 0) {
+      // A journal that has failed takes no more records; whoever waits for the end of the session must hear of it all the same.
+      this.#guard(() => {
+        this.#clock.now()
+        if (!stopping) this.#normalizer.interrupted(connection, this.#cause)
+        this.#normalizer.closed(connection, code, reason)
+        this.#hooks.afterFrame()
+      })
     }
     if (stopping) {
       this.state = 'stopped'

@@ -1,5 +1,5 @@
 // Records of a time range in order of receipt, out of any number of segments, in batches over mapped memory.
-import { PAYLOAD_FIELDS, type Segment, type Window } from '../log/segment.ts'
+import { type Damage, PAYLOAD_FIELDS, type Segment, type Window } from '../log/segment.ts'
 import * as L from '../records/layout.ts'
 import { CellArea, type RecordView, RecordViews } from '../records/record-view.ts'
 import type { ResolvedQuery } from './query.ts'
@@ -10,11 +10,19 @@ const MERGED_BATCH = 4096
 /** Some records. Iterate it at once: the view that it yields is reused. */
 export interface RecordBatch extends Iterable<RecordView> {}
 
+/** A gap record that is on no disk, and the position in its window of the block that comes next. */
+interface PlacedGap {
+  before: number
+  area: CellArea
+}
+
 /** Decides for each record of one segment whether a query wants it. */
 class Filter {
   readonly #wanted: Uint8Array
   readonly #segment: Segment
   readonly #instruments: ReadonlySet<string> | undefined
+  readonly #from: bigint
+  readonly #to: bigint
   readonly #fromHigh: number
   readonly #fromLow: number
   readonly #toHigh: number
@@ -26,10 +34,20 @@ class Filter {
     this.#segment = segment
     this.#wanted = query.wanted
     this.#instruments = query.instruments
+    this.#from = query.from
+    this.#to = query.to
     this.#fromHigh = Number(query.from >> 32n)
     this.#fromLow = Number(query.from & 0xffffffffn)
     this.#toHigh = Number(query.to >> 32n)
     this.#toLow = Number(query.to & 0xffffffffn)
+  }
+
+  /** Gaps for what cannot be read in front of or instead of a window's blocks, by the block that comes next. */
+  gapsOf(window: Window): PlacedGap[] {
+    if (window.damage.length === 0 || this.#wanted[L.RecordType.gap] !== 1) return []
+    return window.damage
+      .filter(({ damage }) => damage.tsAfter >= this.#from && damage.tsBefore < this.#to)
+      .map(({ before, damage }) => ({ before, area: gapOf(damage) }))
   }
 
   takes(area: CellArea, at: number): boolean {
@@ -78,6 +96,7 @@ class WindowIterator implements Iterator<RecordView> {
   readonly #u8: Uint8Array
   readonly #filter: Filter
   readonly #views: RecordViews
+  readonly #gaps: PlacedGap[]
   readonly #result: { done: boolean; value: RecordView } = { done: false, value: undefined as unknown as RecordView }
   #block = -1
   #at = 0
@@ -89,6 +108,7 @@ class WindowIterator implements Iterator<RecordView> {
     this.#u8 = window.area.u8
     this.#filter = filter
     this.#views = views
+    this.#gaps = filter.gapsOf(window)
   }
 
   next(): IteratorResult<RecordView> {
@@ -100,6 +120,11 @@ class WindowIterator implements Iterator<RecordView> {
         const view = this.#views.view(this.#area, at)
         if (view === undefined) continue
         this.#result.value = view
+        return this.#result as IteratorResult<RecordView>
+      }
+      if (this.#gaps[0]?.before === this.#block + 1) {
+        const { area } = this.#gaps.shift() as PlacedGap
+        this.#result.value = this.#views.view(area, 0) as RecordView
         return this.#result as IteratorResult<RecordView>
       }
       this.#block++
@@ -125,6 +150,7 @@ class Cursor {
   readonly #windows: Iterator<Window>
   readonly #filter: Filter
   #window: Window | undefined
+  #gaps: PlacedGap[] = []
   #block = 0
   #next = 0
   #end = 0
@@ -138,14 +164,10 @@ class Cursor {
   advance(): void {
     for (;;) {
       while (this.#next < this.#end) {
+        const { area } = this.#window as Window
         const at = this.#next
-        this.#next = at + (this.area.u8[at] as number) * L.CELL_BYTES
-        if (!this.#filter.takes(this.area, at)) continue
-        this.at = at
-        const word = (at + L.HEAD_TS_RECV) >> 2
-        this.high = this.area.i32[word + 1] as number
-        this.low = this.area.u32[word] as number
-        return
+        this.#next = at + (area.u8[at] as number) * L.CELL_BYTES
+        if (this.#filter.takes(area, at)) return this.#standAt(area, at)
       }
       if (this.#window === undefined || this.#block === this.#window.count) {
         const next = this.#windows.next()
@@ -154,22 +176,29 @@ class Cursor {
           return
         }
         this.#window = next.value
-        this.area = next.value.area
+        this.#gaps = this.#filter.gapsOf(next.value)
         this.#block = 0
-        if (next.value.count === 0) continue
       }
+      if (this.#gaps[0]?.before === this.#block) return this.#standAt((this.#gaps.shift() as PlacedGap).area, 0)
       this.#next = this.#window.payloads[PAYLOAD_FIELDS * this.#block] as number
       this.#end = this.#next + (this.#window.payloads[PAYLOAD_FIELDS * this.#block + 1] as number)
       this.#block++
     }
   }
+
+  #standAt(area: CellArea, at: number): void {
+    this.area = area
+    this.at = at
+    const word = (at + L.HEAD_TS_RECV) >> 2
+    this.high = area.i32[word + 1] as number
+    this.low = area.u32[word] as number
+  }
 }
 
 /** Windows of a segment that can hold records of a query. */
 export function* windows(segment: Segment, query: { from: bigint; to: bigint }, maxBytes?: number): Generator<Window> {
-  let block = segment.find(query.from)
-  const end = segment.end(block, query.to)
-  while (block < end) {
+  const [first, end] = segment.range(query.from, query.to)
+  for (let block = first; block < end; ) {
     const window = segment.window(block, end, maxBytes)
     yield window
     block += window.count
@@ -188,9 +217,7 @@ export function* replay(segments: readonly Segment[], query: ResolvedQuery): Gen
       let views: RecordViews | undefined
       for (const window of windows(first, query)) {
         views ??= new RecordViews(window.area)
-        const before = first.damage.length
         yield new WindowBatch(window, filter, views)
-        if (query.wanted[L.RecordType.gap] === 1) yield* damageBatches(first, before)
       }
     } else {
       yield* merged(group, query)
@@ -199,7 +226,6 @@ export function* replay(segments: readonly Segment[], query: ResolvedQuery): Gen
 }
 
 function* merged(group: readonly Segment[], query: ResolvedQuery): Generator<RecordBatch> {
-  const before = group.map((segment) => segment.damage.length)
   const cursors = group.map((segment) => new Cursor(segment, query)).filter((cursor) => !cursor.done)
   if (cursors.length === 0) return
   const views = new RecordViews((cursors[0] as Cursor).area)
@@ -229,25 +255,21 @@ function* merged(group: readonly Segment[], query: ResolvedQuery): Generator<Rec
       },
     }
   }
-  if (query.wanted[L.RecordType.gap] === 1) for (let i = 0; i < group.length; i++) yield* damageBatches(group[i] as Segment, before[i] as number)
 }
 
-/** A gap record for each piece of damage: a reader must not take what it reads for whole. */
-function* damageBatches(segment: Segment, from: number): Generator<RecordBatch> {
-  for (const damage of segment.damage.slice(from)) {
-    const area = new CellArea(new ArrayBuffer(L.CELL_BYTES), [])
-    area.u8[L.HEAD_CELLS] = 1
-    area.u8[L.HEAD_TYPE] = L.RecordType.gap
-    area.u16[L.HEAD_FLAGS >> 1] = L.Flag.last
-    area.i64[L.HEAD_TS_RECV >> 3] = damage.tsAfter
-    area.i64[L.HEAD_TS_EVENT >> 3] = L.NONE_I64
-    area.u64[L.GAP_EXPECTED_ID >> 3] = damage.firstRecord
-    area.u64[L.GAP_RECEIVED_ID >> 3] = damage.endRecord
-    area.i64[L.GAP_TS_LAST_GOOD >> 3] = damage.tsBefore
-    area.u8[L.GAP_CAUSE] = L.GapCause.corruptBlock
-    const view = new RecordViews(area).view(area, 0) as RecordView
-    yield [view]
-  }
+/** A gap record in the place of what cannot be read: a reader must not take what it reads for whole. */
+function gapOf(damage: Damage): CellArea {
+  const area = new CellArea(new ArrayBuffer(L.CELL_BYTES), [])
+  area.u8[L.HEAD_CELLS] = 1
+  area.u8[L.HEAD_TYPE] = L.RecordType.gap
+  area.u16[L.HEAD_FLAGS >> 1] = L.Flag.last
+  area.i64[L.HEAD_TS_RECV >> 3] = damage.tsAfter
+  area.i64[L.HEAD_TS_EVENT >> 3] = L.NONE_I64
+  area.u64[L.GAP_EXPECTED_ID >> 3] = damage.firstRecord
+  area.u64[L.GAP_RECEIVED_ID >> 3] = damage.endRecord
+  area.i64[L.GAP_TS_LAST_GOOD >> 3] = damage.tsBefore
+  area.u8[L.GAP_CAUSE] = L.GapCause.corruptBlock
+  return area
 }
 
 /** Segments that hold something of the range, in groups whose times overlap. */

@@ -19,9 +19,9 @@ function text(message: WireMessage, reason: string): Expected[] {
 
 const BINANCE_KINDS: Record<string, string> = { MARKET: 'market', INSURANCE_FUND: 'insurance_fund', ADL: 'adl', NA: 'not_applicable' }
 
-/** Binance spot and futures; a reading remembers the symbol of the last update for snapshots that name none. */
+/** Binance spot and futures; a reading remembers the last symbol for snapshots that name none. */
 export function binanceReading(venue: string): Reading {
-  let lastBook: string | undefined
+  let lastSymbol: string | undefined
   const futures = venue !== 'binance'
 
   function book(ts: string, symbol: string, m: Members, snapshot: boolean): Expected {
@@ -46,11 +46,12 @@ export function binanceReading(venue: string): Reading {
     if (message.kind === 'rest') {
       const members = outer as Members
       if (members.lastUpdateId === undefined) return []
-      const symbol = message.url === '' ? (members.symbol ?? lastBook) : new URL(message.url).searchParams.get('symbol')
+      const symbol = message.url === '' ? (members.symbol ?? lastSymbol) : new URL(message.url).searchParams.get('symbol')
       return symbol == null ? text(message, 'control') : [book(ts, symbol, members, true)]
     }
     if (typeof outer.stream !== 'string') return text(message, 'control')
     const m = outer.data as Members
+    lastSymbol = m.s
     const instrument = `${venue}:${m.s}`
     const channel = outer.stream.slice(outer.stream.indexOf('@') + 1)
     if (channel === 'trade' || channel === 'aggTrade') {
@@ -91,7 +92,6 @@ export function binanceReading(venue: string): Reading {
       ]
     }
     if (!/^depth(@\d+ms)?$/.test(channel)) return text(message, 'unmapped')
-    lastBook = m.s
     return [book(ts, m.s as string, m, false)]
   }
 }

@@ -20,14 +20,16 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }))
 /** Exact values of a column; null where the validity says so. */
 function values(table: Table, name: string): (bigint | number | string | boolean | null)[] {
   return (table.getChild(name)?.data ?? []).flatMap((data) => {
-    const valid = (row: number): boolean => data.nullCount === 0 || ((data.nullBitmap[row >> 3] as number) & (1 << (row & 7))) !== 0
+    const valid = (row: number): boolean =>
+      data.nullCount === 0 || ((data.nullBitmap[row >> 3] as number) & (1 << (row & 7))) !== 0
     const one = (row: number): bigint | number | string | boolean => {
       if (data.type.toString().startsWith('Decimal')) {
         const words = new BigUint64Array(data.values.buffer, data.values.byteOffset + row * 16, 2)
         return BigInt.asIntN(128, ((words[1] as bigint) << 64n) | (words[0] as bigint))
       }
       if (data.dictionary !== undefined) return data.dictionary.get(data.values[row]) as string
-      if (data.type.toString() === 'Utf8') return Buffer.from(data.values.subarray(data.valueOffsets[row], data.valueOffsets[row + 1])).toString()
+      if (data.type.toString() === 'Utf8')
+        return Buffer.from(data.values.subarray(data.valueOffsets[row], data.valueOffsets[row + 1])).toString()
       if (data.type.toString() === 'Bool') return (data.values[row >> 3] & (1 << (row & 7))) !== 0
       return data.values[row]
     }
@@ -35,7 +37,12 @@ function values(table: Table, name: string): (bigint | number | string | boolean
   })
 }
 
-function bothWays(name: string, check: (tableOf: (source: Parameters<typeof toArrowTable>[0], type: 'trade' | 'quote' | 'book') => Promise<Table>) => Promise<void>): void {
+function bothWays(
+  name: string,
+  check: (
+    tableOf: (source: Parameters<typeof toArrowTable>[0], type: 'trade' | 'quote' | 'book') => Promise<Table>,
+  ) => Promise<void>,
+): void {
   it(`${name} (in memory)`, () => check(async (source, type) => toArrowTable(source, type)))
   it(`${name} (in a file)`, () =>
     check(async (source, type) => {
@@ -50,14 +57,37 @@ function bothWays(name: string, check: (tableOf: (source: Parameters<typeof toAr
 describe('Arrow trades', () => {
   bothWays('are exact to the last digit of 19 and share one scale', async (tableOf) => {
     const records = [
-      trade({ price: I64_MAX, size: -I64_MAX, tsRecv: 1_790_000_000_048_395_247n, id: 2n ** 64n - 2n, flags: Flag.buy }),
-      trade({ price: -I64_MAX, size: 7n, tsRecv: 1_790_000_000_048_395_248n, instrument: 2, flags: Flag.sell, sequence: 0n }),
-      trade({ price: -(2n ** 63n), size: -(2n ** 63n), tsRecv: 1_790_000_000_048_395_249n, tsEvent: -1n, frame: 2n ** 64n - 1n }),
+      trade({
+        price: I64_MAX,
+        size: -I64_MAX,
+        tsRecv: 1_790_000_000_048_395_247n,
+        id: 2n ** 64n - 2n,
+        flags: Flag.buy,
+      }),
+      trade({
+        price: -I64_MAX,
+        size: 7n,
+        tsRecv: 1_790_000_000_048_395_248n,
+        instrument: 2,
+        flags: Flag.sell,
+        sequence: 0n,
+      }),
+      trade({
+        price: -(2n ** 63n),
+        size: -(2n ** 63n),
+        tsRecv: 1_790_000_000_048_395_249n,
+        tsEvent: -1n,
+        frame: 2n ** 64n - 1n,
+      }),
     ]
     const table = await tableOf(sourceOf([windowOf([BTC, SHIB], records)]), 'trade')
     expect(values(table, 'price')).toEqual([I64_MAX * 10n ** 6n, -I64_MAX, null])
     expect(values(table, 'size')).toEqual([-I64_MAX, 7000n, null])
-    expect(values(table, 'ts_recv')).toEqual([1_790_000_000_048_395_247n, 1_790_000_000_048_395_248n, 1_790_000_000_048_395_249n])
+    expect(values(table, 'ts_recv')).toEqual([
+      1_790_000_000_048_395_247n,
+      1_790_000_000_048_395_248n,
+      1_790_000_000_048_395_249n,
+    ])
     expect(values(table, 'ts_event')).toEqual([null, null, -1n])
     expect(values(table, 'instrument')).toEqual(['binance:BTCUSDT', 'kraken:SHIB/USD', 'binance:BTCUSDT'])
     expect(values(table, 'side')).toEqual(['buy', 'sell', null])
@@ -82,7 +112,10 @@ describe('Arrow trades', () => {
   })
 
   bothWays('get a column for ids that are text as soon as there is one', async (tableOf) => {
-    const plain = windowOf([BTC], Array.from({ length: 3000 }, (_, i) => trade({ price: BigInt(i), id: BigInt(i) })))
+    const plain = windowOf(
+      [BTC],
+      Array.from({ length: 3000 }, (_, i) => trade({ price: BigInt(i), id: BigInt(i) })),
+    )
     const text = windowOf([BTC], [trade({ price: 1n }), trade({ price: 2n, textId: 'ü-17', tsSent: 5n })])
     const without = await tableOf(sourceOf([plain]), 'trade')
     expect(without.getChild('trade_id_text')).toBeNull()
@@ -93,7 +126,9 @@ describe('Arrow trades', () => {
   })
 
   bothWays('come only from the range and the instruments asked for', async (tableOf) => {
-    const records = [1n, 2n, 3n, 4n].flatMap((ts) => [1, 2].map((instrument) => trade({ price: ts, tsRecv: ts, instrument })))
+    const records = [1n, 2n, 3n, 4n].flatMap((ts) =>
+      [1, 2].map((instrument) => trade({ price: ts, tsRecv: ts, instrument })),
+    )
     const source = sourceOf([windowOf([BTC, SHIB], records)], { from: 2n, to: 4n, instruments: ['binance:BTCUSDT'] })
     const table = await tableOf(source, 'trade')
     expect(values(table, 'ts_recv')).toEqual([2n, 3n])
@@ -125,7 +160,9 @@ describe('Arrow trades', () => {
     const fine = definition(3, 'x:FINE', { priceDecimals: 17 })
     const source = sourceOf([windowOf([coarse, fine], records)])
     expect(() => toArrowTable(source, 'trade')).toThrow(expect.objectContaining({ code: 'TF_SCALE' }))
-    await expect(writeArrowFile(source, 'trade', join(directory, 'a.arrow'))).rejects.toMatchObject({ code: 'TF_SCALE' })
+    await expect(writeArrowFile(source, 'trade', join(directory, 'a.arrow'))).rejects.toMatchObject({
+      code: 'TF_SCALE',
+    })
   })
 
   it('lie over the memory that the native core filled', () => {
@@ -140,7 +177,10 @@ describe('Arrow trades', () => {
 
 describe('Arrow quotes and books', () => {
   bothWays('have null for an empty side', async (tableOf) => {
-    const table = await tableOf(sourceOf([windowOf([BTC], [quote({ bid: [5n, 6n], updateId: 9n }), quote({ ask: [7n, 8n] })])]), 'quote')
+    const table = await tableOf(
+      sourceOf([windowOf([BTC], [quote({ bid: [5n, 6n], updateId: 9n }), quote({ ask: [7n, 8n] })])]),
+      'quote',
+    )
     expect(values(table, 'bid_price')).toEqual([5n, null])
     expect(values(table, 'ask_size')).toEqual([null, 8n])
     expect(values(table, 'update_id')).toEqual([9n, null])
@@ -149,7 +189,15 @@ describe('Arrow quotes and books', () => {
   bothWays('have one row a level, bids first', async (tableOf) => {
     const records = [
       trade({ price: 1n }),
-      book({ bids: [[5n, 1n], [4n, 2n]], asks: [[6n, 3n]], flags: Flag.snapshot | Flag.last, lastId: 10n }),
+      book({
+        bids: [
+          [5n, 1n],
+          [4n, 2n],
+        ],
+        asks: [[6n, 3n]],
+        flags: Flag.snapshot | Flag.last,
+        lastId: 10n,
+      }),
       book({ bids: [], asks: [[6n, 0n]], first: 11n, lastId: 12n }),
     ]
     const table = await tableOf(sourceOf([windowOf([BTC], records)]), 'book')
@@ -164,7 +212,9 @@ describe('Arrow quotes and books', () => {
 
   bothWays('go over many batches without a seam', async (tableOf) => {
     const levels = Array.from({ length: 500 }, (_, i): [bigint, bigint] => [BigInt(i), 1n])
-    const records = Array.from({ length: 600 }, (_, i) => book({ bids: levels, asks: levels, lastId: BigInt(i), flags: Flag.last }))
+    const records = Array.from({ length: 600 }, (_, i) =>
+      book({ bids: levels, asks: levels, lastId: BigInt(i), flags: Flag.last }),
+    )
     const table = await tableOf(sourceOf([windowOf([BTC], records)]), 'book')
     expect(table.numRows).toBe(600_000)
     const ids = values(table, 'last_update_id')
@@ -194,7 +244,9 @@ describe('an Arrow file that cannot be written', () => {
     const { open } = await import('node:fs/promises')
     const { fileError, writeChunks } = await import('../../src/export/output-file.ts')
     const handle = await open('/dev/full', 'w')
-    const failed = await writeChunks(handle, [new Uint8Array(10)]).catch((error: unknown) => fileError(error, 'out.arrow'))
+    const failed = await writeChunks(handle, [new Uint8Array(10)]).catch((error: unknown) =>
+      fileError(error, 'out.arrow'),
+    )
     await handle.close()
     expect(failed).toMatchObject({ code: 'TF_DISK_FULL', path: 'out.arrow' })
   })

@@ -37,7 +37,16 @@ describe('CSV', () => {
     })
     const coarse = definition(3, 'x:COARSE', { priceDecimals: -2 })
     const records = [
-      trade({ price: 2_816_547n, size: 500n, tsRecv: 1_790_000_000_048_395_247n, tsEvent: 1n, id: 2n ** 63n, sequence: 0n, flags: Flag.buy, frame: 7n }),
+      trade({
+        price: 2_816_547n,
+        size: 500n,
+        tsRecv: 1_790_000_000_048_395_247n,
+        tsEvent: 1n,
+        id: 2n ** 63n,
+        sequence: 0n,
+        flags: Flag.buy,
+        frame: 7n,
+      }),
       trade({ price: 2_816_547_000n, size: 1n, instrument: 2, flags: Flag.sell, tsSent: -5n }),
       trade({ price: -(2n ** 63n) + 1n, size: 2n ** 63n - 1n, instrument: 3 }),
       trade({ price: -(2n ** 63n), size: 0n }),
@@ -53,22 +62,31 @@ describe('CSV', () => {
 
   it('changes the number of decimals where a new definition does', async () => {
     const finer = definition(2, 'binance:BTCUSDT', { priceDecimals: 4 })
-    const rows = await lines(sourceOf([windowOf([BTC, finer], [trade({ price: 150n }), trade({ price: 15_001n, instrument: 2 })])]), 'trade')
+    const rows = await lines(
+      sourceOf([windowOf([BTC, finer], [trade({ price: 150n }), trade({ price: 15_001n, instrument: 2 })])]),
+      'trade',
+    )
     expect(rows.slice(1).map((row) => row.split(',')[3])).toEqual(['1.50', '1.5001'])
   })
 
   it('writes ids that are text where ids stand, and quotes what needs it', async () => {
     const odd = definition(1, 'x:A,"B"')
-    const rows = await lines(sourceOf([windowOf([odd], [trade({ price: 1n, textId: 'a,b' }), trade({ price: 1n, id: 5n })])]), 'trade')
+    const rows = await lines(
+      sourceOf([windowOf([odd], [trade({ price: 1n, textId: 'a,b' }), trade({ price: 1n, id: 5n })])]),
+      'trade',
+    )
     expect(rows[1]).toBe('0,,"x:A,""B""",0.01,0.001,,"a,b",,1024,0,')
     expect(rows[2]).toBe('0,,"x:A,""B""",0.01,0.001,,5,,0,0,')
   })
 
   it('writes quotes and books', async () => {
-    const window = windowOf([BTC], [
-      quote({ bid: [5n, 6n] }),
-      book({ bids: [[5n, 1n]], asks: [[6n, 0n]], flags: Flag.snapshot | Flag.last, lastId: 9n }),
-    ])
+    const window = windowOf(
+      [BTC],
+      [
+        quote({ bid: [5n, 6n] }),
+        book({ bids: [[5n, 1n]], asks: [[6n, 0n]], flags: Flag.snapshot | Flag.last, lastId: 9n }),
+      ],
+    )
     expect((await lines(sourceOf([window]), 'quote'))[1]).toBe('0,,binance:BTCUSDT,0.05,0.006,,,,,0,0,')
     expect((await lines(sourceOf([window]), 'book')).slice(1)).toEqual([
       '0,,binance:BTCUSDT,bid,0.05,0.001,true,,9,,false,1,160,0,',

@@ -20,11 +20,14 @@ describe('polars', () => {
   afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
   const source = sourceOf([
-    windowOf([BTC, SHIB], [
-      trade({ price: I64_MAX, tsRecv: 1_790_000_000_048_395_247n, flags: Flag.buy, id: 2n ** 63n }),
-      trade({ price: -I64_MAX, tsRecv: 1_790_000_000_048_395_248n, instrument: 2, flags: Flag.sell }),
-      trade({ price: -(2n ** 63n), tsRecv: 1_790_000_000_048_395_249n, tsEvent: 5n }),
-    ]),
+    windowOf(
+      [BTC, SHIB],
+      [
+        trade({ price: I64_MAX, tsRecv: 1_790_000_000_048_395_247n, flags: Flag.buy, id: 2n ** 63n }),
+        trade({ price: -I64_MAX, tsRecv: 1_790_000_000_048_395_248n, instrument: 2, flags: Flag.sell }),
+        trade({ price: -(2n ** 63n), tsRecv: 1_790_000_000_048_395_249n, tsEvent: 5n }),
+      ],
+    ),
   ])
 
   /** Columns whose values nodejs-polars cannot hand over exactly are compared as text. */
@@ -41,7 +44,11 @@ describe('polars', () => {
     expect(await write(source, 'trade', path)).toBe(3)
     const frame = format === 'arrow' ? pl.readIPC(path) : pl.readParquet(path)
     expect(frame.height).toBe(3)
-    expect(ns(frame, 'ts_recv')).toEqual([1_790_000_000_048_395_247n, 1_790_000_000_048_395_248n, 1_790_000_000_048_395_249n])
+    expect(ns(frame, 'ts_recv')).toEqual([
+      1_790_000_000_048_395_247n,
+      1_790_000_000_048_395_248n,
+      1_790_000_000_048_395_249n,
+    ])
     expect(exact(frame, 'price')).toEqual(['92233720368547758.07000000', '-92233720368.54775807', null])
     expect(exact(frame, 'instrument')).toEqual(['binance:BTCUSDT', 'kraken:SHIB/USD', 'binance:BTCUSDT'])
     expect(exact(frame, 'side')).toEqual(['buy', 'sell', null])
@@ -64,9 +71,14 @@ describe('polars', () => {
   it('leaves no temporary file behind a failure', async () => {
     const broken = windowOf([BTC], [trade({ price: 1n })])
     new Uint8Array(broken.buffer)[0] = 9
-    await expect(writeParquetFile(sourceOf([broken]), 'trade', join(directory, 'out.parquet'))).rejects.toMatchObject({ code: 'TF_CORRUPT' })
+    await expect(writeParquetFile(sourceOf([broken]), 'trade', join(directory, 'out.parquet'))).rejects.toMatchObject({
+      code: 'TF_CORRUPT',
+    })
     expect(readdirSync(directory)).toEqual([])
     const nowhere = join(directory, 'none', 'out.parquet')
-    await expect(writeParquetFile(source, 'trade', nowhere)).rejects.toMatchObject({ code: 'TF_NO_DIRECTORY', path: nowhere })
+    await expect(writeParquetFile(source, 'trade', nowhere)).rejects.toMatchObject({
+      code: 'TF_NO_DIRECTORY',
+      path: nowhere,
+    })
   })
 })

@@ -24,7 +24,14 @@ function cells(count: number, type: number, head: HeadFields): DataView {
 }
 
 export function trade(
-  fields: HeadFields & { price: bigint; size?: bigint; id?: bigint; sequence?: bigint; tsSent?: bigint; textId?: string },
+  fields: HeadFields & {
+    price: bigint
+    size?: bigint
+    id?: bigint
+    sequence?: bigint
+    tsSent?: bigint
+    textId?: string
+  },
 ): DataView {
   const extended = fields.tsSent !== undefined || fields.textId !== undefined
   const flags = (fields.flags ?? 0) | (extended ? L.Flag.extension : 0)
@@ -42,7 +49,9 @@ export function trade(
   return view
 }
 
-export function quote(fields: HeadFields & { bid?: [bigint, bigint]; ask?: [bigint, bigint]; updateId?: bigint }): DataView {
+export function quote(
+  fields: HeadFields & { bid?: [bigint, bigint]; ask?: [bigint, bigint]; updateId?: bigint },
+): DataView {
   const extended = fields.updateId !== undefined
   const flags = (fields.flags ?? 0) | (extended ? L.Flag.extension : 0)
   const view = cells(extended ? 2 : 1, L.RecordType.quote, { ...fields, flags })
@@ -75,7 +84,11 @@ export function book(
   return view
 }
 
-export function definition(number: number, key: string, fields: Partial<InstrumentDefinition> = {}): InstrumentDefinition {
+export function definition(
+  number: number,
+  key: string,
+  fields: Partial<InstrumentDefinition> = {},
+): InstrumentDefinition {
   const [venue, symbol] = key.split(':') as [string, string]
   return {
     number,

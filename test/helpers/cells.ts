@@ -1,6 +1,7 @@
 // Cells to plain objects, for tests: one DataView read a field, nothing shared with the readers of the product.
-import { decimalOf } from './decimals.ts'
+
 import * as L from '../../src/records/layout.ts'
+import { decimalOf } from './decimals.ts'
 
 export interface Level {
   price: bigint
@@ -24,8 +25,23 @@ export type DecodedRecord = Head &
     | { type: 'trade'; trade: DecodedTrade }
     | { type: 'quote'; quote: DecodedQuote }
     | { type: 'book'; book: DecodedBook }
-    | { type: 'gap'; expected: bigint | undefined; received: bigint | undefined; tsLastGood: bigint; cause: number; recordType: number }
-    | { type: 'text'; reason: number; binary: boolean; offset: number; totalLength: number; sequence: bigint | undefined; text: string }
+    | {
+        type: 'gap'
+        expected: bigint | undefined
+        received: bigint | undefined
+        tsLastGood: bigint
+        cause: number
+        recordType: number
+      }
+    | {
+        type: 'text'
+        reason: number
+        binary: boolean
+        offset: number
+        totalLength: number
+        sequence: bigint | undefined
+        text: string
+      }
   )
 
 export interface DecodedDefinition {
@@ -81,7 +97,8 @@ export function decodeCells(cells: Uint8Array): DecodedRecord[] {
   const records: DecodedRecord[] = []
   for (let at = 0; at < cells.length; ) {
     const size = (cells[at + L.HEAD_CELLS] as number) * L.CELL_BYTES
-    if (size === 0 || at + size > cells.length) throw new Error(`a record at ${at} has ${size} bytes of ${cells.length - at}`)
+    if (size === 0 || at + size > cells.length)
+      throw new Error(`a record at ${at} has ${size} bytes of ${cells.length - at}`)
     records.push(decodeRecord(new DataView(cells.buffer, cells.byteOffset + at, size)))
     at += size
   }
@@ -207,7 +224,14 @@ function decodeConnection(view: DataView) {
   ]
   const [venue, url, reason] = strings(view, lengths) as [string, string, string]
   const code = view.getUint16(L.CONNECTION_CLOSE_CODE, true)
-  return { event: view.getUint8(L.CONNECTION_EVENT), integrity: view.getUint8(L.CONNECTION_INTEGRITY), code, venue, url, reason }
+  return {
+    event: view.getUint8(L.CONNECTION_EVENT),
+    integrity: view.getUint8(L.CONNECTION_INTEGRITY),
+    code,
+    venue,
+    url,
+    reason,
+  }
 }
 
 function decodeTrade(view: DataView, extended: boolean): DecodedTrade {

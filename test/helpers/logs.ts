@@ -1,7 +1,8 @@
 // Logs written by hand, and logs read as plain objects.
-import { Journal, type JournalSettings } from '../../src/recorder/journal.ts'
+import { readdirSync } from 'node:fs'
+import { DEFINITION_DEFAULTS, type Definition, InstrumentTable } from '../../src/feeds/instruments.ts'
 import { Log } from '../../src/open-log.ts'
-import { InstrumentTable, DEFINITION_DEFAULTS, type Definition } from '../../src/feeds/instruments.ts'
+import { Journal, type JournalSettings } from '../../src/recorder/journal.ts'
 import * as L from '../../src/records/layout.ts'
 import type { Query } from '../../src/replay/query.ts'
 
@@ -55,7 +56,8 @@ export class HandWriter {
     const { writer } = this.journal
     this.#begin(ts)
     const at = writer.begin(L.RecordType.quote, 1, L.Flag.last, instrument, ...words(ts))
-    for (const offset of [L.QUOTE_BID_PRICE, L.QUOTE_BID_SIZE, L.QUOTE_ASK_PRICE, L.QUOTE_ASK_SIZE]) writer.put64(at, offset, 100, 0)
+    for (const offset of [L.QUOTE_BID_PRICE, L.QUOTE_BID_SIZE, L.QUOTE_ASK_PRICE, L.QUOTE_ASK_SIZE])
+      writer.put64(at, offset, 100, 0)
     writer.endFrame()
     return this
   }
@@ -76,7 +78,13 @@ export class HandWriter {
   text(ts: bigint, bytes: string): this {
     const { writer } = this.journal
     this.#begin(ts)
-    const at = writer.begin(L.RecordType.text, 1 + Math.ceil(bytes.length / L.CELL_BYTES), L.Flag.last, 0, ...words(L.NONE_I64))
+    const at = writer.begin(
+      L.RecordType.text,
+      1 + Math.ceil(bytes.length / L.CELL_BYTES),
+      L.Flag.last,
+      0,
+      ...words(L.NONE_I64),
+    )
     writer.put8(at, L.TEXT_REASON, L.TextReason.unmapped)
     writer.put16(at, L.TEXT_LENGTH, bytes.length)
     writer.put32(at, L.TEXT_TOTAL_LENGTH, bytes.length)
@@ -95,7 +103,13 @@ export class HandWriter {
   }
 }
 
-export type JsonRecord = Record<string, unknown> & { type: string; ts_recv: string; flags: string[]; connection: number; frame: number }
+export type JsonRecord = Record<string, unknown> & {
+  type: string
+  ts_recv: string
+  flags: string[]
+  connection: number
+  frame: number
+}
 
 /** Copies of what replay() yields. */
 export function replayed(log: Log, query: Query = {}): JsonRecord[] {
@@ -117,4 +131,10 @@ export function readAll(directory: string, query: Query = {}): JsonRecord[] {
 /** Ids of the trades of a range, in order. */
 export function tradeIds(log: Log, query: Query = {}): number[] {
   return replayed(log, { types: ['trade'], ...query }).map((record) => Number(record.trade_id))
+}
+
+/** What a running recorder has on the disk; nothing before its first block. */
+export function readSoFar(directory: string, query: Query = {}): JsonRecord[] {
+  const begun = readdirSync(directory).some((name) => name.endsWith('.tfs'))
+  return begun ? readAll(directory, query) : []
 }

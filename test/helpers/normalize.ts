@@ -1,6 +1,7 @@
 // Feeds frames to a venue's normaliser and decodes what it wrote.
-import { adapterFor, findVenue } from '../../src/feeds/registry.ts'
+
 import type { Adapter, FeedRequest, Normalizer } from '../../src/feeds/feed.ts'
+import { adapterFor, findVenue } from '../../src/feeds/registry.ts'
 import { BufferMemory, CellWriter } from '../../src/records/cell-writer.ts'
 import { type DecodedRecord, decodeCells } from './cells.ts'
 

@@ -112,7 +112,7 @@ function block(segment: Segment, number: number, limit: number) {
   }
   const described = header(segment, number)
   const window = segment.window(number, number + 1, 1)
-  if (segment.damage.length > 0) throw new TickforgeError('TF_CORRUPT', `block ${number} of '${segment.file.path}' fails its CRC`, { path: segment.file.path })
+  if (window.payloads[1] === 0) throw new TickforgeError('TF_CORRUPT', `block ${number} of '${segment.file.path}' fails its CRC`, { path: segment.file.path })
   const views = new RecordViews(window.area)
   forEachRecord(window, (at) => {
     described.content.push(views.view(window.area, at)?.toJson() ?? { type: `unknown ${window.area.u8[at + L.HEAD_TYPE]}` })
