@@ -21,7 +21,7 @@ const VENUES: (SimulatorOptions & { symbols: readonly string[] })[] = [
   { venue: 'binance', symbols: ['BTCUSDT', 'ETHUSDT'], rate: 400 },
   { venue: 'binance-usdm', symbols: ['BTCUSDT'], rate: 300 },
   { venue: 'binance-coinm', symbols: ['BTCUSD_PERP'], rate: 150 },
-  // One frame in a while is not the venue's JSON, one update is missing: both must show in the log.
+  // One update is left out, one frame is not the venue's JSON: both must show in the log.
   { venue: 'kraken', symbols: ['BTC/USD', 'ETH/USD'], rate: 200, faults: { skipEvery: 400, limit: 1 } },
   { venue: 'coinbase', symbols: ['BTC-USD'], rate: 200, faults: { garbageEvery: 300, limit: 1 } },
 ]
@@ -47,7 +47,8 @@ async function record(): Promise<void> {
       failure = error
     })
     recorder.on('warning', (message) => say(`  ! ${message}`))
-    say(`  five venues on loopback, recorded for ${SECONDS} s with ${loadNative().writerKind()}`)
+    say(`  five venues on loopback, recorded for ${SECONDS} s with ${loadNative().writerKind()}; on purpose, Kraken's server leaves`)
+    say("  one update out and Coinbase's sends one frame that is no JSON")
     await recorder.start()
     const startedAt = performance.now()
     const tty = process.stdout.isTTY === true

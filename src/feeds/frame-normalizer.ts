@@ -333,6 +333,8 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
         )
           throw thrown
         this.counters.rejectedFrames++
+        // What cannot be read proves nothing: its number neither follows on another nor is followed on.
+        this.frameSequence = NONE_U64
         this.warn(`${this.venue}: a frame was kept as text: ${thrown.message}`)
         this.#text(
           bytes,
