@@ -1,5 +1,5 @@
 // A directory of segments as one log: the entry point of everything that reads.
-import { toArrowTable } from './export/arrow.ts'
+import type { toArrowTable } from './export/arrow.ts'
 import type { ExportSource, ExportWindow } from './export/source.ts'
 import { type Query, type ResolvedQuery, resolveQuery } from './replay/query.ts'
 import type { ColumnTableType } from './native/binding.ts'
@@ -82,7 +82,9 @@ export class Log {
    * ns. Throws as replay() does, and TF_SCALE when the instruments' decimals are too far apart for one column.
    */
   async toArrow(query: TableQuery): Promise<ReturnType<typeof toArrowTable>> {
-    return toArrowTable(this.exportSource(query), query.type)
+    // apache-arrow takes longer to load than all the rest: only who asks for a table waits for it.
+    const arrow = await import('./export/arrow.ts')
+    return arrow.toArrowTable(this.exportSource(query), query.type)
   }
 
   /** The same range for the exporters of src/export. */

@@ -66,6 +66,7 @@ export function verify(directory: string, progress: (done: number) => void = () 
       // One file that cannot be read must not hide the state of the others.
       const error = asTickforgeError(thrown)
       report.unreadable.push({ path: file.path, code: error.code, message: error.message })
+      journals.get(file.journal)?.damaged()
     }
   })
   for (const { counts, problems } of journals.values()) {

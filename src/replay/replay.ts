@@ -167,7 +167,9 @@ class Cursor {
         const { area } = this.#window as Window
         const at = this.#next
         this.#next = at + (area.u8[at] as number) * L.CELL_BYTES
-        if (this.#filter.takes(area, at)) return this.#standAt(area, at)
+        if (!this.#filter.takes(area, at)) continue
+        this.#standAt(area, at)
+        return
       }
       if (this.#window === undefined || this.#block === this.#window.count) {
         const next = this.#windows.next()
@@ -179,7 +181,10 @@ class Cursor {
         this.#gaps = this.#filter.gapsOf(next.value)
         this.#block = 0
       }
-      if (this.#gaps[0]?.before === this.#block) return this.#standAt((this.#gaps.shift() as PlacedGap).area, 0)
+      if (this.#gaps[0]?.before === this.#block) {
+        this.#standAt((this.#gaps.shift() as PlacedGap).area, 0)
+        return
+      }
       this.#next = this.#window.payloads[PAYLOAD_FIELDS * this.#block] as number
       this.#end = this.#next + (this.#window.payloads[PAYLOAD_FIELDS * this.#block + 1] as number)
       this.#block++

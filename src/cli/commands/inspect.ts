@@ -37,7 +37,7 @@ export function addInspect(program: Command): void {
 function files(path: string): SegmentFile[] {
   const stat = statSync(path, { throwIfNoEntry: false })
   if (stat?.isFile() !== true) return listSegments(path)
-  const file = listSegments(dirname(path)).find((candidate) => basename(candidate.path) === basename(path))
+  const file = path.endsWith('.tfs') ? listSegments(dirname(path)).find((candidate) => basename(candidate.path) === basename(path)) : undefined
   if (file === undefined) throw new TickforgeError('TF_FOREIGN_DIRECTORY', `'${path}' is not named like a segment of tickforge`, { path })
   return [file]
 }

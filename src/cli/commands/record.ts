@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { CHANNELS, type Channel } from '../../feeds/feed.ts'
 import { TickforgeError } from '../../errors.ts'
+import { loadNative } from '../../native/binding.ts'
 import { Recorder, type RecorderStatus } from '../../recorder/recorder.ts'
 import { count, clearProgress, progress, toJson, warn } from '../output.ts'
 import { duration, endpoints, list, pairs, positive } from '../options.ts'
@@ -72,6 +73,8 @@ async function record(instruments: string[], options: Options): Promise<void> {
   if (!recovery.clean) {
     warn(`the last recorder did not stop in order: ${recovery.segment} was recovered (${recovery.tornTailBytes} torn bytes cut off)`)
   }
+  const kind = loadNative().writerKind()
+  if (kind !== 'io_uring') warn(`writing with ${kind}`)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end)
   const timer = options.duration === undefined ? undefined : setTimeout(end, options.duration * 1000)
   const shown = setInterval(() => progress(statusLine(recorder.status()), startedAt), 250)

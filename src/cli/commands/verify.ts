@@ -18,8 +18,8 @@ export function addVerify(program: Command): void {
       clearProgress()
       if (options.json === true) printJson(report)
       else await print(describe(report))
-      const unreadable = report.unreadable[0]
-      if (unreadable !== undefined) throw new TickforgeError(unreadable.code, unreadable.message, { path: unreadable.path })
+      const newer = report.unreadable.find(({ code }) => code === 'TF_NEWER_FORMAT')
+      if (newer !== undefined) throw new TickforgeError(newer.code, newer.message, { path: newer.path })
       if (!report.ok) throw new TickforgeError('TF_VERIFY_FAILED', `'${directory}' is not in order`, { path: directory })
     })
 }
