@@ -346,6 +346,8 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
       }
     }
     this.#publish()
+    // A REST answer says nothing of how long the connection lived.
+    if (path !== undefined) return
     state.lastLow = this.stamp.low
     state.lastHigh = this.stamp.high
   }

@@ -7,6 +7,7 @@ import {
   RING_ERROR,
   RING_HEAD,
   RING_TAIL,
+  RING_WAKE_POSITION,
   type RecoveryReport,
   type Watermarks,
 } from '../native/binding.ts'
@@ -78,7 +79,8 @@ class RingMemory implements CellMemory {
     // Sequentially consistent, like the load behind it: either the writer sees the new head before it sleeps, or we see
     // that it sleeps and wake it.
     Atomics.store(this.#control, RING_HEAD, position)
-    if (Atomics.load(this.#control, RING_CONSUMER_WAITING) !== 0) this.#native.wake()
+    if (Atomics.load(this.#control, RING_CONSUMER_WAITING) === 0) return
+    if (((position - Atomics.load(this.#control, RING_WAKE_POSITION)) | 0) >= 0) this.#native.wake()
   }
 
   /** Throws the writer's error if it has stopped. */
