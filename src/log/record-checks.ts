@@ -89,7 +89,8 @@ export class RecordChecks {
     const flags = area.u16[(at + L.HEAD_FLAGS) >> 1] as number
     const state = bookState(connection, definition)
     if (connection.doubtful !== undefined) this.#doubt(connection, state, area, at)
-    if (state.continuity !== undefined && (flags & L.Flag.last) !== 0) this.#continuity(state, definition, area, at, flags)
+    if (state.continuity !== undefined && (flags & L.Flag.last) !== 0)
+      this.#continuity(state, definition, area, at, flags)
     if (state.checksum !== undefined) this.#checksum(state.checksum, state.key, definition, area, at, flags)
   }
 
@@ -107,7 +108,9 @@ export class RecordChecks {
       return
     }
     const continuity = state.continuity as BookContinuity
-    this.#count(continuity, state.key, () => continuity.update(id(L.BOOK_FIRST_UPDATE_ID), last, id(L.BOOK_PREVIOUS_UPDATE_ID)))
+    this.#count(continuity, state.key, () =>
+      continuity.update(id(L.BOOK_FIRST_UPDATE_ID), last, id(L.BOOK_PREVIOUS_UPDATE_ID)),
+    )
   }
 
   /** The first frame behind damage: parts of a snapshot that are left of it are not a whole one. */
@@ -203,13 +206,18 @@ export class RecordChecks {
     this.#count(checks, `connection ${connectionOf(area, at)}`, () => checks.next(sequence))
   }
 
-  #count(of: { checked: number; broken: number }, name: string, act: () => { expected: bigint; received: bigint } | undefined): void {
+  #count(
+    of: { checked: number; broken: number },
+    name: string,
+    act: () => { expected: bigint; received: bigint } | undefined,
+  ): void {
     const { checked, broken } = of
     const missing = act()
     this.counts.continuity.checked += of.checked - checked
     this.counts.continuity.broken += of.broken - broken
     // What does not join a snapshot is no break: the snapshot was too old.
-    if (missing !== undefined && of.broken !== broken) this.#problem(`${name}: ${missing.expected} was expected, ${missing.received} came, and no gap is on record`)
+    if (missing !== undefined && of.broken !== broken)
+      this.#problem(`${name}: ${missing.expected} was expected, ${missing.received} came, and no gap is on record`)
   }
 
   #endUnconfirmed(): void {
@@ -232,7 +240,12 @@ export class RecordChecks {
 }
 
 function newConnection(numbered: boolean): ConnectionChecks {
-  return { books: new Map(), sequence: numbered ? new SequenceContinuity() : undefined, lastFrame: -1, doubtful: undefined }
+  return {
+    books: new Map(),
+    sequence: numbered ? new SequenceContinuity() : undefined,
+    lastFrame: -1,
+    doubtful: undefined,
+  }
 }
 
 /** The rules are those of the record's own definition; another rule starts anew. */
@@ -277,7 +290,9 @@ function connectionOf(area: CellArea, at: number): number {
 }
 
 function frameOf(area: CellArea, at: number): number {
-  return (area.u32[(at + L.HEAD_FRAME) >> 2] as number) + (area.u16[(at + L.HEAD_FRAME + 4) >> 1] as number) * 4294967296
+  return (
+    (area.u32[(at + L.HEAD_FRAME) >> 2] as number) + (area.u16[(at + L.HEAD_FRAME + 4) >> 1] as number) * 4294967296
+  )
 }
 
 function isCopy(area: CellArea, at: number): boolean {

@@ -160,7 +160,8 @@ export class Segment {
       // The place of a block that is gone: how much went with it is known from the next one that is there.
       if (length === 0) continue
       const expected = this.#expectedRecord(block)
-      if (firstRecord > expected) damage.push({ before: i, damage: this.#note(expected, firstRecord, block, this.min(block)) })
+      if (firstRecord > expected)
+        damage.push({ before: i, damage: this.#note(expected, firstRecord, block, this.min(block)) })
       if (damaged.has(i)) {
         const endRecord = firstRecord + BigInt(this.records(block))
         const tsAfter = block + 1 < this.blockCount ? this.min(block + 1) : this.max(block)
@@ -242,13 +243,13 @@ function joined(damage: readonly PlacedDamage[]): PlacedDamage[] {
   return result
 }
 
-/** Calls `each` with the byte offset of every record of a window; stops when it returns false. */
-export function forEachRecord(window: Window, each: (at: number) => boolean | undefined | void): void {
+/** Calls `each` with the byte offset of every record of a window, until it returns false. */
+export function forEachRecord(window: Window, each: (at: number) => unknown): void {
   for (let i = 0; i < window.count; i++) if (!forEachRecordOfBlock(window, i, each)) return
 }
 
 /** The same for one block of a window, counted from 0. Returns false when `each` did. */
-export function forEachRecordOfBlock(window: Window, block: number, each: (at: number) => boolean | undefined | void): boolean {
+export function forEachRecordOfBlock(window: Window, block: number, each: (at: number) => unknown): boolean {
   const u8 = window.area.u8
   const start = window.payloads[PAYLOAD_FIELDS * block] as number
   const end = start + (window.payloads[PAYLOAD_FIELDS * block + 1] as number)

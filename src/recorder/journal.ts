@@ -3,12 +3,12 @@ import { asTickforgeError, TickforgeError } from '../errors.ts'
 import {
   loadNative,
   type NativeJournal,
+  type RecoveryReport,
   RING_CONSUMER_WAITING,
   RING_ERROR,
   RING_HEAD,
   RING_TAIL,
   RING_WAKE_POSITION,
-  type RecoveryReport,
   type Watermarks,
 } from '../native/binding.ts'
 import { type CellMemory, CellWriter } from '../records/cell-writer.ts'
@@ -62,7 +62,10 @@ class RingMemory implements CellMemory {
   reserve(position: number, cells: number): number {
     const needed = (position + cells - this.#published) | 0
     if (needed > this.#capacity) {
-      throw new TickforgeError('TF_FRAME_TOO_LARGE', `one frame needs more than the ring of ${this.#capacity * CELL_BYTES} bytes`)
+      throw new TickforgeError(
+        'TF_FRAME_TOO_LARGE',
+        `one frame needs more than the ring of ${this.#capacity * CELL_BYTES} bytes`,
+      )
     }
     for (;;) {
       // Pairs with the writer's release of the tail: cells before it are no longer read.

@@ -35,7 +35,8 @@ export type RecordName = keyof typeof L.RecordType
 
 /** Name of a value of one of the generated enumerations; its number as text if it is newer than this reader. */
 function nameOf(enumeration: Record<string, number>, value: number): string {
-  for (const [name, number] of Object.entries(enumeration)) if (number === value) return name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)
+  for (const [name, number] of Object.entries(enumeration))
+    if (number === value) return name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)
   return String(value)
 }
 
@@ -434,7 +435,9 @@ export class TextView extends View {
       reason: this.reason,
       ...optional('sequence', this.sequence),
       ...(whole ? {} : { offset: this.offset, total_length: this.totalLength }),
-      ...(this.binary || !isUtf8(this.bytes) ? { base64: this.bytes.toString('base64') } : { text: this.bytes.toString('utf8') }),
+      ...(this.binary || !isUtf8(this.bytes)
+        ? { base64: this.bytes.toString('base64') }
+        : { text: this.bytes.toString('utf8') }),
     }
   }
 }
@@ -460,7 +463,11 @@ export class ConnectionView extends View {
     return this.texts[2] as string
   }
   private get texts(): string[] {
-    return this.strings([this.u8(L.CONNECTION_VENUE_LENGTH), this.u16(L.CONNECTION_URL_LENGTH), this.u16(L.CONNECTION_REASON_LENGTH)])
+    return this.strings([
+      this.u8(L.CONNECTION_VENUE_LENGTH),
+      this.u16(L.CONNECTION_URL_LENGTH),
+      this.u16(L.CONNECTION_REASON_LENGTH),
+    ])
   }
   protected fields(): Record<string, unknown> {
     const close = this.event === 'close' ? { close_code: this.closeCode, reason: this.reason } : {}
@@ -522,7 +529,17 @@ export class RecordViews {
   readonly #views: (RecordView | undefined)[] = []
 
   constructor(area: CellArea) {
-    const views = [TradeView, QuoteView, BookView, GapView, DropView, TextView, ConnectionView, InstrumentView, SegmentView]
+    const views = [
+      TradeView,
+      QuoteView,
+      BookView,
+      GapView,
+      DropView,
+      TextView,
+      ConnectionView,
+      InstrumentView,
+      SegmentView,
+    ]
     for (const view of views) {
       const made = new view(area)
       this.#views[L.RecordType[made.type]] = made

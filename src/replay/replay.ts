@@ -57,12 +57,15 @@ class Filter {
     const low = area.u32[word] as number
     if (high < this.#fromHigh || (high === this.#fromHigh && low < this.#fromLow)) return false
     if (high > this.#toHigh || (high === this.#toHigh && low >= this.#toLow)) return false
-    return this.#instruments === undefined || this.#isWanted(area.u32[(at + L.HEAD_INSTRUMENT) >> 2] as number, area, at)
+    return (
+      this.#instruments === undefined || this.#isWanted(area.u32[(at + L.HEAD_INSTRUMENT) >> 2] as number, area, at)
+    )
   }
 
   #isWanted(number: number, area: CellArea, at: number): boolean {
     // Gaps and drops that concern every instrument concern the wanted ones too.
-    if (number === 0) return area.u8[at + L.HEAD_TYPE] === L.RecordType.gap || area.u8[at + L.HEAD_TYPE] === L.RecordType.drop
+    if (number === 0)
+      return area.u8[at + L.HEAD_TYPE] === L.RecordType.gap || area.u8[at + L.HEAD_TYPE] === L.RecordType.drop
     const known = this.#numbers[number] ?? 0
     if (known !== 0) return known === 1
     const key = this.#segment.definitions[number]?.key

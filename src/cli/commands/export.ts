@@ -34,12 +34,16 @@ export function addExport(program: Command): void {
     .option('--json', 'print one JSON document')
     .action(async (directory: string, options: Options) => {
       const { rows, seconds, damaged } = await exportFile(directory, options)
-      if (options.json === true) return printJson({ file: options.out, format: options.format, type: options.type, rows, seconds, damaged })
+      if (options.json === true)
+        return printJson({ file: options.out, format: options.format, type: options.type, rows, seconds, damaged })
       await print(`${options.out}: ${count(rows)} rows\n`)
     })
 }
 
-async function exportFile(directory: string, options: Options): Promise<{ rows: number; seconds: number; damaged: number }> {
+async function exportFile(
+  directory: string,
+  options: Options,
+): Promise<{ rows: number; seconds: number; damaged: number }> {
   if (!TYPES.includes(options.type as ColumnTableType)) {
     throw new TickforgeError('TF_USAGE', `--type: '${options.type}' is none of ${TYPES.join(', ')}`)
   }
@@ -54,7 +58,9 @@ async function exportFile(directory: string, options: Options): Promise<{ rows: 
     const write = await WRITERS[options.format as keyof typeof WRITERS]()
     const rows = await write(source, options.type as ColumnTableType, options.out)
     for (const damage of log.damage) {
-      warn(`${damage.path}: records ${damage.firstRecord} to ${damage.endRecord - 1n} cannot be read and are not in the file (TF_CORRUPT)`)
+      warn(
+        `${damage.path}: records ${damage.firstRecord} to ${damage.endRecord - 1n} cannot be read and are not in the file (TF_CORRUPT)`,
+      )
     }
     const damaged = log.damage.reduce((sum, { firstRecord, endRecord }) => sum + Number(endRecord - firstRecord), 0)
     return { rows, seconds: (performance.now() - startedAt) / 1000, damaged }
