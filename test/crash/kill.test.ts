@@ -100,7 +100,7 @@ describe(`a recorder that is killed ${ROUNDS} times (seed ${SEED})`, () => {
     const until = performance.now() + ROUND_TIMEOUT_MS
     for (;;) {
       const page = readPage(directory)
-      if (page?.processId === child.pid && page.durable >= records) return page
+      if (page !== undefined && page.processId === child.pid && page.durable >= records) return page
       if (child.exitCode !== null) throw new Error(`the recorder ended with ${child.exitCode}:\n${errors}`)
       if (performance.now() > until) throw new Error(`the recorder did not record:\n${errors}`)
       await sleep(2)
