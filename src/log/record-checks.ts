@@ -18,6 +18,14 @@ export interface CheckCounts {
 
 const PROBLEMS_MAX = 16
 
+/** Types that say what a venue's frame said; the others are our own words. */
+const OF_FRAMES: ReadonlySet<number> = new Set([
+  L.RecordType.trade,
+  L.RecordType.quote,
+  L.RecordType.book,
+  L.RecordType.text,
+])
+
 /** One book of one connection. */
 interface BookState {
   key: string
@@ -55,12 +63,15 @@ export class RecordChecks {
   /** First problems in words. */
   readonly problems: string[] = []
   readonly #connections = new Map<number, ConnectionChecks>()
+  /** Damage lies behind: connections may be doubtful. */
+  #doubts = false
   /** Connections of the segment before that the new one has not opened with a copy yet. */
   #unconfirmed: Set<number> | undefined
 
   /** Takes the record at byte `at` of the area. */
   record(area: CellArea, at: number): void {
-    const type = area.u8[at + L.HEAD_TYPE]
+    const type = area.u8[at + L.HEAD_TYPE] as number
+    if (this.#doubts && OF_FRAMES.has(type)) this.#doubt(area, at)
     if (type === L.RecordType.segment) this.#unconfirmed = new Set(this.#connections.keys())
     else if (this.#unconfirmed !== undefined && !isCopy(area, at)) this.#endUnconfirmed()
     if (type === L.RecordType.book) this.#book(area, at)
@@ -74,6 +85,7 @@ export class RecordChecks {
 
   /** Blocks are missing: whatever state there is proves nothing any more. */
   damaged(): void {
+    this.#doubts = true
     for (const connection of this.#connections.values()) {
       resetAll(connection)
       connection.doubtful = 'next'
@@ -88,7 +100,7 @@ export class RecordChecks {
     if (definition === undefined) return
     const flags = area.u16[(at + L.HEAD_FLAGS) >> 1] as number
     const state = bookState(connection, definition)
-    if (connection.doubtful !== undefined) this.#doubt(connection, state, area, at)
+    if (connection.doubtful === frameOf(area, at) && state.checksum !== undefined) state.checksum.snapshot = 'lost'
     if (state.continuity !== undefined && (flags & L.Flag.last) !== 0)
       this.#continuity(state, definition, area, at, flags)
     if (state.checksum !== undefined) this.#checksum(state.checksum, state.key, definition, area, at, flags)
@@ -113,12 +125,13 @@ export class RecordChecks {
     )
   }
 
-  /** The first frame behind damage: parts of a snapshot that are left of it are not a whole one. */
-  #doubt(connection: ConnectionChecks, state: BookState, area: CellArea, at: number): void {
+  /** The first frame of a connection behind damage: parts of a snapshot that are left of it are not a whole one. */
+  #doubt(area: CellArea, at: number): void {
+    const connection = this.#connections.get(connectionOf(area, at))
+    if (connection?.doubtful === undefined) return
     const frame = frameOf(area, at)
     if (connection.doubtful === 'next') connection.doubtful = frame
-    if (connection.doubtful !== frame) connection.doubtful = undefined
-    else if (state.checksum !== undefined) state.checksum.snapshot = 'lost'
+    else if (connection.doubtful !== frame) connection.doubtful = undefined
   }
 
   #checksum(

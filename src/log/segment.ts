@@ -159,9 +159,10 @@ export class Segment {
       payloads[at + 2] = Number(firstRecord)
       // The place of a block that is gone: how much went with it is known from the next one that is there.
       if (length === 0) continue
-      const expected = this.#expectedRecord(block)
-      if (firstRecord > expected)
-        damage.push({ before: i, damage: this.#note(expected, firstRecord, block, this.min(block)) })
+      // Numbers that do not fit together without a lost block between them are a defect of the writer, not damage.
+      const lost = block > 0 && this.#length(block - 1) === 0
+      const expected = lost ? this.#expectedRecord(block) : firstRecord
+      if (lost) damage.push({ before: i, damage: this.#note(expected, firstRecord, block, this.min(block)) })
       if (damaged.has(i)) {
         const endRecord = firstRecord + BigInt(this.records(block))
         const tsAfter = block + 1 < this.blockCount ? this.min(block + 1) : this.max(block)

@@ -352,9 +352,17 @@ export class BookView extends View {
       ...(this.checksum === null ? {} : { checksum: this.checksum }),
       ...optional('sequence', this.sequence),
       ...optional('ts_sent', this.tsSent),
-      bids: this.bids,
-      asks: this.asks,
+      bids: this.levelTexts(0, this.bidCount),
+      asks: this.levelTexts(this.bidCount, this.askCount),
     }
+  }
+
+  /** Null in place of a text when the definition is lost. */
+  private levelTexts(first: number, count: number): [string | null, string | null][] {
+    return Array.from({ length: count }, (_, i) => {
+      const level = this.level(first + i)
+      return [this.decimal(level, 'price'), this.decimal(level + 8, 'size')]
+    })
   }
 }
 

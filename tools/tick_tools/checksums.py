@@ -74,6 +74,8 @@ class Checksums:
             self._unfinished[key] = event.frame
         if event.snapshot and follows_rule and not is_part:
             self._books[key] = _KeptBook(exponents)
+        if not follows_rule:
+            self._books.pop(key, None)
         book = self._books.get(key)
         if book is None:
             return
@@ -86,7 +88,7 @@ class Checksums:
         if definition.book_depth:
             book.bids = dict(nlargest(definition.book_depth, book.bids.items()))
             book.asks = dict(nsmallest(definition.book_depth, book.asks.items()))
-        if event.checksum is not None and follows_rule:
+        if event.checksum is not None:
             self._compare(event, kraken10(book.bids, book.asks), event.checksum)
 
     def _compare(self, event: Book, computed: int, received: int) -> None:

@@ -26,6 +26,7 @@ class _Stream:
     history: deque[Update] = field(default_factory=lambda: deque(maxlen=_HISTORY))
     waiting: int | None = None
     joined: bool = False
+    rule: int = 0
     carried: bool = False
     """Whether the connection has carried an update of the instrument, before the state began or after."""
 
@@ -51,7 +52,7 @@ class Continuity:
             if reset.ends:
                 del self._streams[key]
             else:
-                self._streams[key] = _Stream(carried=self._streams[key].carried)
+                self._streams[key] = _Stream(rule=self._streams[key].rule, carried=self._streams[key].carried)
         for connection in [connection for connection in self._sequences if reset.covers_sequence(connection)]:
             del self._sequences[connection]
         if reset.ends:
@@ -97,12 +98,15 @@ class Continuity:
             self._on_snapshot(book, name, rule, book.last_update_id)
 
     def _on_update(self, book: Book, name: str, rule: int, last_id: int) -> None:
-        stream = self._streams.setdefault((book.connection, name), _Stream())
+        stream = self._stream(book, name, rule)
         update = (book.first_update_id, last_id, book.previous_update_id)
         before = stream.last_id
         if before is not None and rule in _UPDATE_RULES:
             good = book.first_update_id == before + 1 if rule == RANGE else book.previous_update_id == before
             self._compare(good, book, f"update {update} after {before}")
+            if not good:
+                stream.joined, stream.waiting = False, None
+                stream.history.clear()
         stream.history.append(update)
         stream.carried = True
         if stream.waiting is not None and rule in _UPDATE_RULES and _reaches(update, stream.waiting, rule):
@@ -110,7 +114,7 @@ class Continuity:
 
     def _on_snapshot(self, book: Book, name: str, rule: int, snapshot: int) -> None:
         if book.connection:
-            concerned = [self._streams.setdefault((book.connection, name), _Stream())]
+            concerned = [self._stream(book, name, rule)]
         else:
             concerned = [stream for key, stream in self._streams.items() if key[1] == name and stream.carried]
         for stream in concerned:
@@ -121,6 +125,14 @@ class Continuity:
                 stream.waiting = snapshot
             else:
                 self._join(stream, update, snapshot, rule)
+
+    def _stream(self, book: Book, name: str, rule: int) -> _Stream:
+        """Find the updates that a record belongs to; those of another rule are forgotten."""
+        key = (book.connection, name)
+        stream = self._streams.get(key)
+        if stream is None or stream.rule != rule:
+            stream = self._streams[key] = _Stream(rule=rule, carried=stream is not None and stream.carried)
+        return stream
 
     def _join(self, stream: _Stream, update: Update, snapshot: int, rule: int) -> None:
         """Count a join that succeeds. One that does not was asked for too early, and is no break."""

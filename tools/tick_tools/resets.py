@@ -61,7 +61,8 @@ class Resets:
                 self._copied.add(record.connection)
             return []
         found = self.end_copies()
-        if isinstance(record, Connection) and record.event == CONNECTION_OPEN and not record.flags & COPY:
+        opens = isinstance(record, Connection) and record.event == CONNECTION_OPEN
+        if isinstance(record, Connection) and not (opens and record.flags & COPY):
             found.append(Reset(connection=record.connection, ends=True))
         elif isinstance(record, Gap):
             found += _scope(record)
