@@ -1,6 +1,6 @@
 // `npm start`: the whole way on loopback, in a quarter of a minute. A built-in exchange server speaks the protocols of five real
 // venues; they are recorded over WebSocket, shown, verified, replayed and exported.
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { writeArrowFile } from '../export/arrow.ts'
 import { writeCsvFile } from '../export/csv.ts'
@@ -32,6 +32,14 @@ function say(text = ''): void {
 
 function heading(text: string): void {
   say(`\n── ${text} ${'─'.repeat(Math.max(3, 72 - text.length))}`)
+}
+
+/** Makes the directory, or empties it of an earlier demonstration; what is not ours stays. */
+function clear(directory: string): void {
+  mkdirSync(directory, { recursive: true })
+  for (const name of readdirSync(directory)) {
+    if (/\.tf[sic]$/.test(name) || name === 'tickforge.lock') rmSync(join(directory, name))
+  }
 }
 
 async function record(): Promise<void> {
@@ -135,8 +143,7 @@ async function exportAll(log: Log): Promise<void> {
 }
 
 try {
-  rmSync(DIRECTORY, { recursive: true, force: true })
-  mkdirSync(DIRECTORY, { recursive: true })
+  clear(DIRECTORY)
   heading('recording')
   await record()
   const log = new Log(DIRECTORY)

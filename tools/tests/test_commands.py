@@ -81,7 +81,7 @@ def test_dump_prints_text_for_every_number_that_json_would_round(tmp_path: Path)
     assert (book["bids"], book["asks"], book["last_update_id"]) == ([["100.10", "0.00001"]], [["100.11", "0"]], "1")
 
 
-@pytest.mark.parametrize("script", ["verify_segment.py", "dump_records.py", "run_notebook.py"])
+@pytest.mark.parametrize("script", ["verify_segment.py", "dump_records.py", "run_notebook.py", "sum_export.py"])
 def test_help_shows_an_example(script: str) -> None:
     done = run(script, "--help")
     assert done.returncode == 0
