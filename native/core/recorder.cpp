@@ -117,24 +117,18 @@ Result<Watermarks> Recorder::close() {
   return outcome();
 }
 
-bool Recorder::asked() const {
-  return close_asked_.load(std::memory_order_seq_cst) ||
-         flushes_asked_.load(std::memory_order_seq_cst) != flushes_served_;
+WriterLoop::Asked Recorder::asked() const {
+  return {flushes_asked_.load(std::memory_order_seq_cst), close_asked_.load(std::memory_order_seq_cst)};
 }
 
 void Recorder::run(const StorageFactory& make, const OpenPlan& plan) {
   const std::unique_ptr<Storage> storage = make();
-  SegmentWriter writer(*storage, *ring_, writer_options_);
-  Result<void> result;
-  if (!plan.path.empty()) {
-    result = writer.resume(plan.path, plan.tail, *plan.gap);
-  } else if (plan.gap) {
-    writer.begin_with_gap(*plan.gap);
-  }
-  if (result) result = record(writer);
-  if (result) result = writer.finish();
-  publish(writer, result ? RecorderState::kStopped : RecorderState::kFailed);
-  if (!result) writer.abandon();
+  WriterLoop loop(*storage, *ring_, writer_options_);
+  Result<void> result = loop.begin(plan, monotonic_ns());
+  if (result) result = record(loop);
+  if (result) result = loop.writer().finish(monotonic_ns());
+  publish(loop.writer(), result ? RecorderState::kStopped : RecorderState::kFailed);
+  if (!result) loop.writer().abandon();
   ring_->stop(result ? RingState::kClosed : RingState::kFailed);
   const std::lock_guard lock(mutex_);
   if (!result) error_ = result.error();
@@ -142,58 +136,37 @@ void Recorder::run(const StorageFactory& make, const OpenPlan& plan) {
   changed_.notify_all();
 }
 
-void Recorder::take_request() {
-  if (request_.stage != Stage::kNone || !asked()) return;
-  // The requests are read before the position: what their callers published lies before it.
-  request_.close = close_asked_.load(std::memory_order_seq_cst);
-  request_.flushes = flushes_asked_.load(std::memory_order_seq_cst);
-  request_.until = ring_->published();
-  request_.stage = Stage::kTaking;
-}
-
-bool Recorder::advance_request(SegmentWriter& writer) {
-  if (request_.stage == Stage::kTaking) {
-    // Positions wrap; the ring is far smaller than half of their range.
-    if (static_cast<std::int32_t>(writer.taken() - request_.until) < 0) return false;
-    // The end of the segment makes all durable, and marks the last block.
-    request_.stage = request_.close ? Stage::kNone : Stage::kSyncing;
-    if (request_.close) return true;
-    request_.blocks = writer.request_sync();
-    return true;
-  }
-  if (request_.stage == Stage::kSyncing && writer.durable_blocks() >= request_.blocks) {
-    publish(writer, RecorderState::kRecording);
-    request_.stage = Stage::kNone;
-    flushes_served_ = request_.flushes;
-    const std::lock_guard lock(mutex_);
-    flushes_done_ = request_.flushes;
-    changed_.notify_all();
-    return true;
-  }
-  return false;
-}
-
-Result<void> Recorder::record(SegmentWriter& writer) {
-  publish(writer, RecorderState::kRecording);
+Result<void> Recorder::record(WriterLoop& loop) {
+  publish(loop.writer(), RecorderState::kRecording);
   for (;;) {
     const std::int64_t now = monotonic_ns();
-    take_request();
-    auto moved = writer.turn(now);
-    if (!moved) return moved.error();
-    const bool advanced = advance_request(writer);
-    if (request_.close && request_.stage == Stage::kNone) return {};
-    if (moved.value()) publish(writer, RecorderState::kRecording);
-    if (!moved.value() && !advanced) park(writer, now);
+    auto pass = loop.pass(now, asked());
+    if (!pass) return pass.error();
+    if (pass.value() == WriterLoop::Pass::kClosed) return {};
+    if (pass.value() == WriterLoop::Pass::kIdle) {
+      park(loop, now);
+    } else {
+      publish(loop.writer(), RecorderState::kRecording);
+      announce(loop.flushes_served());
+    }
   }
 }
 
-void Recorder::park(SegmentWriter& writer, std::int64_t now) {
+void Recorder::announce(std::uint64_t flushes_served) {
+  if (flushes_served == flushes_done_) return;  // nobody else writes it
+  const std::lock_guard lock(mutex_);
+  flushes_done_ = flushes_served;
+  changed_.notify_all();
+}
+
+void Recorder::park(WriterLoop& loop, std::int64_t now) {
+  SegmentWriter& writer = loop.writer();
   const std::int64_t due = writer.deadline().value_or(now + kParkNs);
   const std::int64_t left = std::clamp<std::int64_t>(due - now, 0, kParkNs);
   if (writer.io_under_way()) {
     writer.wait(left > 0 ? std::min(left, kLookNs) : kLookNs);
   } else {
-    ring_->wait_for_data(writer.taken(), left, [this] { return request_.stage == Stage::kNone && asked(); });
+    ring_->wait_for_data(writer.taken(), left, [&] { return loop.has_request(asked()); });
   }
 }
 

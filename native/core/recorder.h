@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "core/open_plan.h"
+#include "core/writer_loop.h"
 #include "journal/control_page.h"
 #include "journal/directory_lock.h"
 #include "journal/segment_writer.h"
@@ -78,12 +79,11 @@ class Recorder {
   Recorder(const JournalOptions& options, std::shared_ptr<SpscRing> ring, DirectoryLock lock, ControlPageWriter page);
 
   void run(const StorageFactory& make, const OpenPlan& plan);
-  Result<void> record(SegmentWriter& writer);
-  void take_request();
-  bool advance_request(SegmentWriter& writer);
-  void park(SegmentWriter& writer, std::int64_t now);
+  Result<void> record(WriterLoop& loop);
+  void park(WriterLoop& loop, std::int64_t now);
   void publish(const SegmentWriter& writer, RecorderState state);
-  bool asked() const;
+  void announce(std::uint64_t flushes_served);
+  WriterLoop::Asked asked() const;
   /// Result of a wait that ended; the mutex is held.
   Result<Watermarks> outcome() const;
 
@@ -99,18 +99,6 @@ class Recorder {
   // its sleep: with sequential consistency a request is seen or the thread is woken.
   std::atomic<std::uint64_t> flushes_asked_{0};
   std::atomic<bool> close_asked_{false};
-
-  // What the writer thread works on: first all that was published at the start is taken over, then it is made durable.
-  enum class Stage { kNone, kTaking, kSyncing };
-  struct Request {
-    Stage stage = Stage::kNone;
-    bool close = false;
-    std::uint64_t flushes = 0;   // flushes_asked_ at the start
-    std::uint32_t until = 0;     // position of the ring
-    std::uint64_t blocks = 0;    // of the writer
-  };
-  Request request_;
-  std::uint64_t flushes_served_ = 0;
 
   // Written by the writer thread with release order, so that `written` never seems ahead of `appended`.
   std::atomic<std::uint64_t> appended_{0};

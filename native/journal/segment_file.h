@@ -51,7 +51,7 @@ class SegmentFile {
   void reserve_ahead(std::uint64_t bytes);
   /// The batch is in the file: its blocks count and are indexed.
   void on_written(const BlockBatch& batch);
-  /// Cuts the file behind its last whole block, which gives back what was set aside, and closes it.
+  /// Cuts the file behind its last whole block, which gives back what was set aside, syncs the index and closes both.
   Result<void> finish();
 
  private:

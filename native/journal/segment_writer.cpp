@@ -31,7 +31,8 @@ std::int64_t end_of_day(std::int32_t day) {
 SegmentWriter::SegmentWriter(Storage& storage, SpscRing& ring, WriterOptions options)
     : storage_(storage), ring_(ring), options_(std::move(options)), taken_(ring.consumed()) {}
 
-Result<void> SegmentWriter::resume(const std::string& path, const RecoveredTail& tail, const Gap& gap) {
+Result<void> SegmentWriter::resume(const std::string& path, const RecoveredTail& tail, const Gap& gap,
+                                   std::int64_t now) {
   auto segment = SegmentFile::reopen(storage_, path, tail);
   if (!segment) return segment.error();
   segment_ = segment.take();
@@ -39,7 +40,7 @@ Result<void> SegmentWriter::resume(const std::string& path, const RecoveredTail&
   append_record(own_, gap);
   (void)draft_.take_own(own_, 0);
   own_.clear();
-  draft_began_ = monotonic_ns() - options_.flush_interval_ns;
+  draft_began_ = now - options_.flush_interval_ns;
   return {};
 }
 
@@ -231,7 +232,8 @@ Result<void> SegmentWriter::drain() {
 }
 
 Result<void> SegmentWriter::begin_segment(std::int64_t ts_recv) {
-  auto segment = SegmentFile::create(storage_, options_.directory, options_.journal, day_of(ts_recv));
+  const std::int32_t day = std::max(day_of(ts_recv), first_day_);
+  auto segment = SegmentFile::create(storage_, options_.directory, options_.journal, day);
   if (!segment) return segment.error();
   segment_ = segment.take();
   own_ = segment_->segment_record(options_.journal, options_.writer, ts_recv);
@@ -261,10 +263,10 @@ Result<void> SegmentWriter::end_segment() {
   return segment_->finish();
 }
 
-Result<void> SegmentWriter::finish() {
+Result<void> SegmentWriter::finish(std::int64_t now) {
   if (!is_open()) return {};
   while (own_taken_ < own_.size()) {
-    auto moved = turn(monotonic_ns());
+    auto moved = turn(now);
     if (!moved) return moved.error();
     if (!moved.value()) wait(kWaitNs);
   }

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,12 +45,17 @@ class SegmentWriter {
  public:
   SegmentWriter(Storage& storage, SpscRing& ring, WriterOptions options);
 
-  /// Goes on in an existing segment; `gap` is written at once, before anything from the ring.
-  Result<void> resume(const std::string& path, const RecoveredTail& tail, const Gap& gap);
-  /// The next new segment begins with this gap; its ts_recv becomes that of the segment's first record.
-  void begin_with_gap(const Gap& gap) { first_gap_ = gap; }
+  /// Goes on in an existing segment; `gap` is written at once, before anything from the ring. `now` as of turn().
+  Result<void> resume(const std::string& path, const RecoveredTail& tail, const Gap& gap, std::int64_t now);
+  /// The next new segment begins with this gap; its ts_recv becomes that of the segment's first record. Its day is
+  /// `day` at least, which is that of the newest segment: the order of segments is that of their names.
+  void begin_with_gap(const Gap& gap, std::int32_t day) {
+    first_gap_ = gap;
+    first_day_ = day;
+  }
 
-  /// One step: takes what has ended, fills blocks, starts writes and syncs. True = something moved.
+  /// One step at CLOCK_MONOTONIC `now`: takes what has ended, fills blocks, starts writes and syncs. True = something
+  /// moved.
   Result<bool> turn(std::int64_t now);
   /// Waits for I/O under way; at most `wait_ns`. What ended is handled by the next turn.
   void wait(std::int64_t wait_ns);
@@ -65,7 +71,7 @@ class SegmentWriter {
   std::uint64_t durable_blocks() const { return durable_blocks_; }
 
   /// Writes and syncs all that was taken over, marks the segment closed and cuts it to length. Blocks.
-  Result<void> finish();
+  Result<void> finish(std::int64_t now);
   /// After an error: waits until the kernel no longer reads our memory, then cuts the file behind its last whole block.
   void abandon();
 
@@ -96,6 +102,7 @@ class SegmentWriter {
   Preamble preamble_;
   std::unique_ptr<SegmentFile> segment_;
   std::optional<Gap> first_gap_;
+  std::int32_t first_day_ = std::numeric_limits<std::int32_t>::min();
 
   std::vector<std::uint8_t> own_;  // records of ours that come before the next of the ring
   std::size_t own_taken_ = 0;

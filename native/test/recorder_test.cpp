@@ -216,6 +216,38 @@ TEST_F(RecorderTest, CarriesTheGapOfAnEarlierDayIntoTheNextSegment) {
   EXPECT_EQ(gap.head.ts_recv, now);
 }
 
+TEST_F(RecorderTest, SaysOnALaterDayThatItHadStopped) {
+  {
+    auto recorder = open(options());
+    publish(*recorder->ring(), make_trade(kNoon, 1));
+    ASSERT_TRUE(recorder->close());
+  }
+  auto recorder = open(options());
+  EXPECT_TRUE(recorder->recovery().clean);
+  const std::int64_t now = realtime_ns();
+  publish(*recorder->ring(), make_trade(now, 2));
+  ASSERT_TRUE(recorder->close());
+  const auto records = read_records(directory_.file("data/") + segment_names(directory_.file("data")).at(1));
+  ASSERT_EQ(records.size(), 3U);
+  const auto gap = record_as<Gap>(records[1]);
+  EXPECT_EQ(gap.cause, static_cast<std::uint8_t>(GapCause::kStop));
+  EXPECT_EQ(gap.ts_last_good, kNoon);
+  EXPECT_EQ(gap.head.ts_recv, now);
+}
+
+TEST_F(RecorderTest, StartsNoSegmentBeforeTheNewestOneWhenTheClockGoesBack) {
+  {
+    auto recorder = open(options());
+    publish(*recorder->ring(), make_trade(kNoon, 1));
+    ASSERT_TRUE(recorder->close());
+  }
+  auto recorder = open(options());
+  publish(*recorder->ring(), make_trade(kNoon - 2 * kNsPerDay, 2));
+  ASSERT_TRUE(recorder->close());
+  EXPECT_EQ(segment_names(directory_.file("data")),
+            (std::vector<std::string>{"2024-08-08.test.000.tfs", "2024-08-08.test.001.tfs"}));
+}
+
 TEST_F(RecorderTest, GoesOnInASegmentOfAFutureDay) {
   const std::int64_t future = realtime_ns() + 3 * kNsPerDay;
   for (int session = 0; session < 2; ++session) {

@@ -63,14 +63,14 @@ Bytes connection(std::uint64_t number, ConnectionEvent event, std::int64_t ts_re
 TEST_F(SegmentWriterTest, WritesNothingBeforeTheFirstRecord) {
   ASSERT_TRUE(settle());
   EXPECT_TRUE(segment_names(directory()).empty());
-  EXPECT_TRUE(writer_.finish());
+  EXPECT_TRUE(writer_.finish(0));
   EXPECT_TRUE(segment_names(directory()).empty());
 }
 
 TEST_F(SegmentWriterTest, BeginsASegmentWithItsOwnRecord) {
   publish(*ring_, make_trade(kNoon, 7));
   ASSERT_TRUE(settle());
-  ASSERT_TRUE(writer_.finish());
+  ASSERT_TRUE(writer_.finish(0));
   const auto records = read_records(file("2024-08-08.test.000.tfs"));
   ASSERT_EQ(records.size(), 2U);
   const auto segment = record_as<Segment>(records[0]);
@@ -128,7 +128,7 @@ TEST_F(SegmentWriterTest, WritesAnySequenceOfRecordsExactly) {
     faults_->write_limit = random() % 3 == 0 ? 1 + random() % 10'000 : std::numeric_limits<std::size_t>::max();
     ASSERT_TRUE(settle(now += random() % 1500));
   }
-  ASSERT_TRUE(writer_.finish());
+  ASSERT_TRUE(writer_.finish(0));
   EXPECT_EQ(writer_.watermarks().durable, expected.size());
   const std::string path = file("2024-08-08.test.000.tfs");
   auto records = read_records(path);
@@ -151,7 +151,7 @@ TEST_F(SegmentWriterTest, RollsToALaterDayWithCopiesOfWhatIsInUse) {
   publish(*ring_, make_trade(kMidnight - 1, 1));
   publish(*ring_, make_trade(kMidnight, 2));
   ASSERT_TRUE(settle());
-  ASSERT_TRUE(writer_.finish());
+  ASSERT_TRUE(writer_.finish(0));
   ASSERT_EQ(segment_names(directory()),
             (std::vector<std::string>{"2024-08-08.test.000.tfs", "2024-08-09.test.000.tfs"}));
   EXPECT_EQ(read_records(file("2024-08-08.test.000.tfs")).size(), 8U);
@@ -176,15 +176,24 @@ TEST_F(SegmentWriterTest, StaysInItsDayWhenTimesGoBack) {
     publish(*ring_, make_trade(ts, ts));
   }
   ASSERT_TRUE(settle());
-  ASSERT_TRUE(writer_.finish());
+  ASSERT_TRUE(writer_.finish(0));
   EXPECT_EQ(segment_names(directory()), std::vector<std::string>{"2024-08-08.test.000.tfs"});
   EXPECT_EQ(read_records(file("2024-08-08.test.000.tfs")).size(), 5U);
+}
+
+TEST_F(SegmentWriterTest, MakesTheIndexOfAnEndedSegmentDurable) {
+  publish(*ring_, make_trade(kNoon, 1));
+  publish(*ring_, make_trade(kNoon + kNsPerDay, 2));
+  ASSERT_TRUE(settle());
+  EXPECT_EQ(faults_->index_syncs, 1U);
+  ASSERT_TRUE(writer_.finish(0));
+  EXPECT_EQ(faults_->index_syncs, 2U);
 }
 
 TEST_F(SegmentWriterTest, SkipsDaysWithoutRecords) {
   for (const std::int64_t days : {0, 5, 400}) publish(*ring_, make_trade(kNoon + days * kNsPerDay, days));
   ASSERT_TRUE(settle());
-  ASSERT_TRUE(writer_.finish());
+  ASSERT_TRUE(writer_.finish(0));
   EXPECT_EQ(segment_names(directory()), (std::vector<std::string>{"2024-08-08.test.000.tfs", "2024-08-13.test.000.tfs",
                                                                   "2025-09-12.test.000.tfs"}));
 }
@@ -194,7 +203,7 @@ TEST_F(SegmentWriterTest, RepeatsMoreInstrumentsThanFitABlock) {
   for (std::uint32_t i = 1; i <= kInstruments; ++i) publish(*ring_, instrument(i, "S" + std::to_string(i), kNoon));
   publish(*ring_, make_trade(kNoon + kNsPerDay, 1));
   ASSERT_TRUE(settle());
-  ASSERT_TRUE(writer_.finish());
+  ASSERT_TRUE(writer_.finish(0));
   const auto records = read_records(file("2024-08-09.test.000.tfs"));
   ASSERT_EQ(records.size(), kInstruments + 2);
   for (std::uint32_t i = 1; i <= kInstruments; ++i) ASSERT_EQ(head_of(records[i]).instrument, i);
@@ -205,7 +214,7 @@ TEST_F(SegmentWriterTest, ClosesASegmentWhoseRecordsAreAllWrittenWithAnEmptyBloc
   publish(*ring_, make_trade(kNoon, 1));
   ASSERT_TRUE(settle(0));
   ASSERT_TRUE(settle(kFlushNs));
-  ASSERT_TRUE(writer_.finish());
+  ASSERT_TRUE(writer_.finish(0));
   const auto headers = read_headers(file("2024-08-08.test.000.tfs"));
   ASSERT_EQ(headers.size(), 2U);
   EXPECT_EQ(headers[0].flags & kBlockLast, 0);
@@ -220,7 +229,7 @@ TEST_F(SegmentWriterTest, TakesTheNextPartWhenTheDayHasOne) {
   write_file(file("2024-08-08.other.007.tfs"), {});
   publish(*ring_, make_trade(kNoon, 1));
   ASSERT_TRUE(settle());
-  ASSERT_TRUE(writer_.finish());
+  ASSERT_TRUE(writer_.finish(0));
   const auto records = read_records(file("2024-08-08.test.005.tfs"));
   ASSERT_EQ(records.size(), 2U);
   EXPECT_EQ(record_as<Segment>(records[0]).part, 5U);
@@ -315,7 +324,7 @@ TEST_F(SegmentWriterTest, KeepsRecordingWhenTheIndexCannotBeWritten) {
   faults_->index_fails = true;
   publish(*ring_, make_trade(kNoon, 1));
   ASSERT_TRUE(settle());
-  ASSERT_TRUE(writer_.finish());
+  ASSERT_TRUE(writer_.finish(0));
   auto scan = scan_segment(file("2024-08-08.test.000.tfs"));
   ASSERT_TRUE(scan);
   EXPECT_EQ(scan.value().records, 2U);
