@@ -68,7 +68,7 @@ Recorder::Recorder(const JournalOptions& options, std::shared_ptr<SpscRing> ring
                    ControlPageWriter page)
     : name_(options.name),
       writer_options_{options.directory, options.name, options.writer, options.flush_interval_ns,
-                      options.sync_each_batch},
+                      options.sync_each_batch, options.waits_for_disk},
       ring_(std::move(ring)),
       lock_(std::move(lock)),
       page_(std::move(page)) {}
@@ -87,6 +87,11 @@ Watermarks Recorder::watermarks() const {
 std::optional<Error> Recorder::error() const {
   const std::lock_guard lock(mutex_);
   return error_;
+}
+
+std::optional<Error> Recorder::stalled() const {
+  const std::lock_guard lock(mutex_);
+  return stalled_;
 }
 
 Result<Watermarks> Recorder::outcome() const {
@@ -132,6 +137,7 @@ void Recorder::run(const StorageFactory& make, const OpenPlan& plan) {
   ring_->stop(result ? RingState::kClosed : RingState::kFailed);
   const std::lock_guard lock(mutex_);
   if (!result) error_ = result.error();
+  stalled_.reset();
   ended_ = true;
   changed_.notify_all();
 }
@@ -146,16 +152,18 @@ Result<void> Recorder::record(WriterLoop& loop) {
     if (pass.value() == WriterLoop::Pass::kIdle) {
       park(loop, now);
     } else {
-      publish(loop.writer(), RecorderState::kRecording);
-      announce(loop.flushes_served());
+      publish(loop.writer(), loop.writer().stalled() ? RecorderState::kDiskFull : RecorderState::kRecording);
+      announce(loop);
     }
   }
 }
 
-void Recorder::announce(std::uint64_t flushes_served) {
-  if (flushes_served == flushes_done_) return;  // nobody else writes it
+void Recorder::announce(const WriterLoop& loop) {
+  const std::optional<Error>& stalled = loop.writer().stalled();
+  if (loop.flushes_served() == flushes_done_ && stalled.has_value() == stalled_.has_value()) return;
   const std::lock_guard lock(mutex_);
-  flushes_done_ = flushes_served;
+  flushes_done_ = loop.flushes_served();
+  stalled_ = stalled;
   changed_.notify_all();
 }
 
@@ -166,7 +174,9 @@ void Recorder::park(WriterLoop& loop, std::int64_t now) {
   if (writer.io_under_way()) {
     writer.wait(left > 0 ? std::min(left, kLookNs) : kLookNs);
   } else {
-    ring_->wait_for_data(writer.taken(), left, [&] { return loop.has_request(asked()); });
+    // Without space nothing more is taken over: then only what is new is worth a look.
+    const std::uint32_t seen = writer.stalled() ? ring_->published() : writer.taken();
+    ring_->wait_for_data(seen, left, [&] { return loop.has_request(asked()); });
   }
 }
 

@@ -31,6 +31,8 @@ struct JournalOptions {
   std::size_t ring_bytes = std::size_t{16} << 20;
   std::int64_t flush_interval_ns = 20'000'000;
   bool sync_each_batch = true;
+  /// A full disk is waited for until close(), as long as the ring has room.
+  bool waits_for_disk = false;
   /// Never append to a segment that exists; start the next part.
   bool new_part = false;
   std::string writer;
@@ -68,6 +70,8 @@ class Recorder {
   Watermarks watermarks() const;
   /// What stopped the writer.
   std::optional<Error> error() const;
+  /// TF_DISK_FULL while the writer waits for space.
+  std::optional<Error> stalled() const;
 
   /// Waits until all that was published before the call is durable. Errors: the writer's, TF_USAGE after close().
   Result<Watermarks> flush();
@@ -82,7 +86,7 @@ class Recorder {
   Result<void> record(WriterLoop& loop);
   void park(WriterLoop& loop, std::int64_t now);
   void publish(const SegmentWriter& writer, RecorderState state);
-  void announce(std::uint64_t flushes_served);
+  void announce(const WriterLoop& loop);
   WriterLoop::Asked asked() const;
   /// Result of a wait that ended; the mutex is held.
   Result<Watermarks> outcome() const;
@@ -107,9 +111,10 @@ class Recorder {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::uint64_t flushes_done_ = 0;
+  std::uint64_t flushes_done_ = 0;  // set by the writer thread alone, like the next three
   bool ended_ = false;
   std::optional<Error> error_;
+  std::optional<Error> stalled_;
 
   std::mutex close_mutex_;
   std::thread thread_;

@@ -9,6 +9,11 @@ Result<void> WriterLoop::begin(const OpenPlan& plan, std::int64_t now) {
 }
 
 Result<WriterLoop::Pass> WriterLoop::pass(std::int64_t now, const Asked& asked) {
+  if (asked.close && !closing_) {
+    // Whoever closes wants an end, with or without space.
+    closing_ = true;
+    writer_.stop_waiting();
+  }
   take_request(asked);
   auto moved = writer_.turn(now);
   if (!moved) return moved.error();
@@ -18,7 +23,7 @@ Result<WriterLoop::Pass> WriterLoop::pass(std::int64_t now, const Asked& asked) 
 }
 
 void WriterLoop::take_request(const Asked& asked) {
-  if (!has_request(asked)) return;
+  if (request_.stage != Stage::kNone || !has_request(asked)) return;
   request_.asked = asked;
   request_.until = ring_.published();
   request_.stage = Stage::kTaking;

@@ -34,6 +34,7 @@ class WriterLoop {
   Result<Pass> pass(std::int64_t now, const Asked& asked);
   /// The next pass has a request to take up.
   bool has_request(const Asked& asked) const {
+    if (asked.close && !closing_) return true;
     return request_.stage == Stage::kNone && (asked.close || asked.flushes != flushes_served_);
   }
   /// Of the flushes asked for, those whose records are durable.
@@ -58,6 +59,7 @@ class WriterLoop {
   SpscRing& ring_;
   SegmentWriter writer_;
   Request request_;
+  bool closing_ = false;
   std::uint64_t flushes_served_ = 0;
 };
 

@@ -13,11 +13,11 @@ namespace {
 /// A writer without its thread: the test takes the turns.
 class SegmentWriterTest : public ::testing::Test {
  protected:
-  SegmentWriterTest()
+  explicit SegmentWriterTest(bool waits_for_disk = false)
       : ring_(SpscRing::create(SpscRing::kBytesMin).take()),
         faults_(std::make_shared<Faults>()),
         storage_(faults_),
-        writer_(storage_, *ring_, {directory(), "test", "unit test", kFlushNs, false}) {}
+        writer_(storage_, *ring_, {directory(), "test", "unit test", kFlushNs, false, waits_for_disk}) {}
 
   std::string directory() const { return directory_.file("."); }
   std::string file(const char* name) const { return directory_.file(name); }
@@ -242,7 +242,7 @@ TEST_F(SegmentWriterTest, NeverWritesWhatIsNoRecord) {
     TempDir directory;
     auto ring = SpscRing::create(SpscRing::kBytesMin).take();
     PosixStorage storage;
-    SegmentWriter writer(storage, *ring, {directory.file("."), "test", "unit test", kFlushNs, false});
+    SegmentWriter writer(storage, *ring, {directory.file("."), "test", "unit test", kFlushNs, false, false});
     publish(*ring, make_trade(kNoon, 1));
     Bytes bytes = bytes_of(bad);
     std::memcpy(ring->reserve(1), bytes.data(), bytes.size());
@@ -272,6 +272,67 @@ TEST_F(SegmentWriterTest, StopsAtAFullDiskWithWholeBlocksAndTrueWatermarks) {
   EXPECT_EQ(writer_.watermarks().written, 5U);
   EXPECT_EQ(read_records(file("2024-08-08.test.000.tfs")).size(), 6U);
   EXPECT_EQ(std::filesystem::file_size(file("2024-08-08.test.000.tfs")), kBlockAlign);
+}
+
+/// A writer that waits for space.
+class FullDiskTest : public SegmentWriterTest {
+ protected:
+  FullDiskTest() : SegmentWriterTest(true) {}
+  static constexpr std::int64_t kRetryNs = 500'000'000;
+};
+
+TEST_F(FullDiskTest, KeepsWhatIsNotWrittenAndGoesOnWhenSpaceReturns) {
+  faults_->space = 40'000;
+  std::int64_t price = 0;
+  while (ring_->reserve(1) != nullptr) {
+    publish(*ring_, make_trade(kNoon + price, price));
+    price += 1;
+  }
+  ASSERT_TRUE(settle(kFlushNs));
+  ASSERT_TRUE(writer_.stalled());
+  EXPECT_EQ(writer_.stalled()->code, "TF_DISK_FULL");
+  EXPECT_EQ(writer_.deadline(), kFlushNs + kRetryNs);
+  EXPECT_EQ(ring_->reserve(1), nullptr);
+  const std::uint64_t writes = faults_->writes;
+  ASSERT_TRUE(settle(kFlushNs + kRetryNs - 1));
+  EXPECT_EQ(faults_->writes, writes) << "not before its time";
+  ASSERT_TRUE(settle(kFlushNs + kRetryNs));
+  EXPECT_EQ(faults_->writes, writes + 1) << "still full";
+  faults_->space = std::numeric_limits<std::uint64_t>::max();
+  ASSERT_TRUE(settle(kFlushNs + 2 * kRetryNs));
+  EXPECT_FALSE(writer_.stalled());
+  ASSERT_TRUE(writer_.finish(kFlushNs + 2 * kRetryNs));
+  const auto records = read_records(file("2024-08-08.test.000.tfs"));
+  ASSERT_EQ(records.size(), static_cast<std::size_t>(price) + 1);
+  for (std::int64_t i = 0; i < price; ++i) {
+    ASSERT_EQ(records[static_cast<std::size_t>(i) + 1], bytes_of(make_trade(kNoon + i, i)));
+  }
+}
+
+TEST_F(FullDiskTest, TriesOnceMoreWhenItHasToEnd) {
+  publish(*ring_, make_trade(kNoon, 1));
+  faults_->space = 0;
+  ASSERT_TRUE(settle(0));
+  ASSERT_TRUE(settle(kFlushNs));
+  ASSERT_TRUE(writer_.stalled());
+  const std::uint64_t writes = faults_->writes;
+  const Result<void> result = writer_.finish(kFlushNs);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, "TF_DISK_FULL");
+  EXPECT_EQ(faults_->writes, writes + 1);
+  writer_.abandon();
+  EXPECT_EQ(std::filesystem::file_size(file("2024-08-08.test.000.tfs")), 0U);
+}
+
+TEST_F(FullDiskTest, EndsInOrderWhenThatLastTryFindsSpace) {
+  publish(*ring_, make_trade(kNoon, 1));
+  faults_->space = 0;
+  ASSERT_TRUE(settle(0));
+  ASSERT_TRUE(settle(kFlushNs));
+  ASSERT_TRUE(writer_.stalled());
+  faults_->space = std::numeric_limits<std::uint64_t>::max();
+  ASSERT_TRUE(writer_.finish(kFlushNs));
+  EXPECT_EQ(read_records(file("2024-08-08.test.000.tfs")).size(), 2U);
 }
 
 TEST_F(SegmentWriterTest, NamesAnyOtherWriteErrorAsAnIoError) {
@@ -311,7 +372,7 @@ TEST_F(SegmentWriterTest, SyncsOnlyWhenAskedToUnlessEachBatchIs) {
     auto faults = std::make_shared<Faults>();
     FaultyStorage storage(faults);
     auto ring = SpscRing::create(SpscRing::kBytesMin).take();
-    SegmentWriter writer(storage, *ring, {directory.file("."), "test", "unit test", 0, each_batch});
+    SegmentWriter writer(storage, *ring, {directory.file("."), "test", "unit test", 0, each_batch, false});
     publish(*ring, make_trade(kNoon, 1));
     for (int i = 0; i < 10; ++i) ASSERT_TRUE(writer.turn(0));
     EXPECT_EQ(writer.watermarks().written, 1U);

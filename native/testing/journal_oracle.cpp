@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <set>
 
+#include "base/clock.h"
 #include "base/unique_fd.h"
 #include "journal/block_walk.h"
 #include "journal/segment_name.h"
@@ -46,8 +47,8 @@ struct JournalOracle::Walk {
   JournalOracle& oracle;
   std::vector<bool> found;  // by number
   std::uint64_t last = 0;   // number of the last produced record
-  std::size_t last_segment = 0;
-  std::size_t segment = 0;
+  std::int32_t last_day = 0;  // of its segment
+  std::int32_t segment_day = 0;
   std::string segment_name{};
   std::size_t gaps = 0;  // since then
   bool unclean = false;  // one of them says so
@@ -62,9 +63,9 @@ struct JournalOracle::Walk {
     if (!violation) violation = segment_name + ": " + what;
   }
 
-  void begin_segment(std::size_t number, const std::string& name, bool synced) {
-    segment = number;
-    segment_name = name;
+  void begin_segment(const SegmentName& name, bool synced) {
+    segment_day = name.day;
+    segment_name = name.file_name();
     is_synced = synced;
     defined.clear();
   }
@@ -104,6 +105,10 @@ struct JournalOracle::Walk {
     if (!known) fail("a gap of a cause that did not occur");
   }
 
+  bool next_is_of_a_later_day() const {
+    return day_of(as<RecordHead>(oracle.records_[last]).ts_recv) > last_day;
+  }
+
   /// The gaps between the last record and this one say what happened between their lives.
   void follow(std::uint64_t number) {
     const std::size_t now = oracle.life_of(number);
@@ -113,14 +118,14 @@ struct JournalOracle::Walk {
     if (last != 0 && now != then) {
       const bool in_order = oracle.lives_[then].in_order;
       // A recorder that dies with its closing block written, at its end or at that of a day, leaves a segment that ended
-      // in order: then the gap is there and takes the end for a stop. Only at the end of a day can records be missing.
-      const bool excused = ordered && (segment != last_segment || last == oracle.end_of(then));
+      // in order: then the gap is there and takes the end for a stop. Only of the next day can records be missing.
+      const bool excused = ordered && (last == oracle.end_of(then) || next_is_of_a_later_day());
       if (!in_order && !unclean && !damaged && !excused) fail(between + "no gap for the unclean stop");
       if (in_order && now == then + 1 && unclean) fail(between + "a gap for an unclean stop that was none");
       if (in_order && now == then + 1 && !ordered && !damaged) fail(between + "no gap for the stop");
     }
     last = number;
-    last_segment = segment;
+    last_day = segment_day;
     gaps = 0;
     unclean = ordered = damaged = false;
   }
@@ -182,7 +187,7 @@ std::optional<std::string> JournalOracle::check(const std::string& directory, co
     const bool agrees = scan.corrupt_blocks == 0 ? counted == scan.records : counted >= scan.records;
     if (!agrees) return name + ": the reader counts other records than the scan";
 
-    walk.begin_segment(i, name, !allowances.may_lose(name));
+    walk.begin_segment(segments[i], !allowances.may_lose(name));
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     auto walked = walk_blocks(fd.get(), path, {}, WalkDepth::kPayloads, [&](const WalkedBlock& block) {
       bool opens = block.header.block_number == 0;

@@ -166,13 +166,14 @@ class Simulation {
     options.writer = "simulation";
     options.flush_interval_ns = static_cast<std::int64_t>(random_.between(0, 200)) * kMillisecond;
     options.sync_each_batch = random_.chance(800);
+    waits_for_disk_ = options.waits_for_disk = random_.chance(700);
     WriterLoop loop(storage, *ring, options);
     instruments_ = plan.path.empty() ? 0 : plan.tail.last_instrument;
     first_instrument_ = instruments_ + 1;
     try {
       Result<void> result = record(loop, plan, *ring, end >= 80);
       if (!result) {
-        explain(result.error());
+        explain(result.error(), end >= 80);
         loop.writer().abandon();
         note("stopped: " + result.error().message.substr(result.error().message.rfind(':') + 1));
       }
@@ -249,9 +250,10 @@ class Simulation {
     }
   }
 
-  /// Nothing fails by itself.
-  void explain(const Error& error) {
+  /// Nothing fails by itself, and a full disk ends only who does not wait for it.
+  void explain(const Error& error, bool closes) {
     const SimulatedDisk::Excuses excuses = disk_.take_excuses();
+    if (error.code == "TF_DISK_FULL" && waits_for_disk_ && !closes) fail("a full disk was not waited for");
     const bool explained = (error.code == "TF_DISK_FULL" && excuses.disk_full) ||
                            (error.code == "TF_IO" && excuses.io_error);
     if (!explained) fail("failed without a reason: " + error.code + " " + error.message);
@@ -323,6 +325,7 @@ class Simulation {
   std::string path_;
   JournalOracle oracle_;
   std::deque<std::string> trace_;
+  bool waits_for_disk_ = false;
   std::uint32_t instruments_ = 0;
   std::uint32_t first_instrument_ = 1;
 };
