@@ -1,7 +1,7 @@
 // The public interface of the package.
 export { ERRORS, type ErrorCode, TickforgeError } from './errors.ts'
 export { type CaptureFormat, type ImportOptions, type ImportReport, importCaptures } from './import/import.ts'
-export { verify, type VerifyReport } from './log/verify.ts'
+export { type VerifyReport, verify } from './log/verify.ts'
 export { Log, openLog, type TableQuery } from './open-log.ts'
 export { Recorder, type RecorderOptions, type RecorderStatus } from './recorder/recorder.ts'
 export type { InstrumentDefinition } from './records/definition.ts'

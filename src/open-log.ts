@@ -1,12 +1,12 @@
 // A directory of segments as one log: the entry point of everything that reads.
-import { toArrowTable } from './export/arrow.ts'
+import type { toArrowTable } from './export/arrow.ts'
 import type { ExportSource, ExportWindow } from './export/source.ts'
-import { type Query, type ResolvedQuery, resolveQuery } from './replay/query.ts'
-import type { ColumnTableType } from './native/binding.ts'
-import { type RecordBatch, replay, windows } from './replay/replay.ts'
 import { listSegments } from './log/directory.ts'
 import { type Damage, Segment } from './log/segment.ts'
 import { type DaySummary, summarize } from './log/summary.ts'
+import type { ColumnTableType } from './native/binding.ts'
+import { type Query, type ResolvedQuery, resolveQuery } from './replay/query.ts'
+import { type RecordBatch, replay, windows } from './replay/replay.ts'
 
 /** Blocks that an export maps at once. */
 const EXPORT_WINDOW_BYTES = 16 << 20
@@ -82,7 +82,9 @@ export class Log {
    * ns. Throws as replay() does, and TF_SCALE when the instruments' decimals are too far apart for one column.
    */
   async toArrow(query: TableQuery): Promise<ReturnType<typeof toArrowTable>> {
-    return toArrowTable(this.exportSource(query), query.type)
+    // apache-arrow takes longer to load than all the rest: only who asks for a table waits for it.
+    const arrow = await import('./export/arrow.ts')
+    return arrow.toArrowTable(this.exportSource(query), query.type)
   }
 
   /** The same range for the exporters of src/export. */
@@ -94,7 +96,8 @@ export class Log {
       to,
       instruments,
       *definitions() {
-        for (const segment of segments) for (const definition of segment.definitions) if (definition !== undefined) yield definition
+        for (const segment of segments)
+          for (const definition of segment.definitions) if (definition !== undefined) yield definition
       },
       *windows(): Generator<ExportWindow> {
         for (const segment of segments) {
@@ -118,7 +121,8 @@ export class Log {
 
   #known(): Set<string> {
     const known = new Set<string>()
-    for (const segment of this.segments) for (const definition of segment.definitions) if (definition !== undefined) known.add(definition.key)
+    for (const segment of this.segments)
+      for (const definition of segment.definitions) if (definition !== undefined) known.add(definition.key)
     return known
   }
 }

@@ -10,19 +10,19 @@ import os
 import sys
 from pathlib import Path
 
-from tick_tools import FormatError, iter_records, iter_segment, parse_time
+from tick_tools import FormatError, NewerVersionError, iter_records, iter_segment, parse_time
 from tick_tools.jsonable import record_json
 from tick_tools.records import TYPE_NAMES
 
-OK, USAGE, MISSING, PROBLEMS = 0, 2, 4, 8
+OK, USAGE, MISSING, NEWER = 0, 2, 4, 7
 
 _EPILOG = """\
 example:
   python tools/dump_records.py data --type trade,quote --instrument binance:BTCUSDT --from 2024-08-08T12:00Z --limit 9
 
-Numbers of 64 bits (times in ns, ids, frame) and decimals are text: a JSON number would be rounded by many readers.
-exit codes: 0 ok, 2 wrong usage, 4 no such file or directory, or no segment in it, 8 unreadable (a later format, a
-malformed record)
+Numbers of 64 bits (times in ns, ids) and decimals are text: a JSON number would be rounded by many readers.
+Where blocks are damaged, a gap record of cause corrupt_block stands in their place.
+exit codes: 0 ok, 2 wrong usage, 4 no such file or directory, or no segment in it, 7 a later format
 """
 
 
@@ -75,9 +75,12 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except FormatError as error:
+    except NewerVersionError as error:
         print(f"dump_records: {error}", file=sys.stderr)
-        return MISSING if "holds no segment" in str(error) else PROBLEMS
+        return NEWER
+    except (FormatError, OSError) as error:
+        print(f"dump_records: {error}", file=sys.stderr)
+        return MISSING
     return OK
 
 

@@ -10,21 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from tick_tools import FormatError, verify_directory, verify_segment
+from tick_tools.verify import NEWER_FORMAT
 
-OK, USAGE, MISSING, PROBLEMS = 0, 2, 4, 8
+OK, USAGE, MISSING, NEWER, PROBLEMS = 0, 2, 4, 7, 8
 
 _EPILOG = """\
 example:
   python tools/verify_segment.py data
   python tools/verify_segment.py --json data/2024-08-08.main.000.tfs
 
-exit codes: 0 ok, 2 wrong usage, 4 no such file or directory, or no segment in it, 8 problems found
+exit codes: 0 ok, 2 wrong usage, 4 no such file or directory, or no segment in it, 7 a segment of a later version,
+8 problems found
 """
 
 
 def _print_report(path: Path, report: dict[str, Any]) -> None:
     continuity, checksums, index = report["continuity"], report["checksums"], report["index"]
-    print(f"{path}: {'ok' if not report['problems'] else 'PROBLEMS'}")
+    print(f"{path}: {'ok' if report['ok'] else 'PROBLEMS'}")
     print("  {segments} segments, {blocks} blocks, {records} records, {gaps} gaps".format(**report))
     print(
         "  {corruptBlocks} corrupt blocks, {tornTailBytes} bytes of torn tail, {orderErrors} order errors".format(
@@ -34,8 +36,19 @@ def _print_report(path: Path, report: dict[str, Any]) -> None:
     print(f"  continuity: {continuity['checked']} checked, {continuity['broken']} broken")
     print(f"  checksums: {checksums['passed']} passed, {checksums['failed']} failed")
     print(f"  index: {index['ok']} ok, {index['missing']} missing, {index['wrong']} wrong")
+    for refused in report["unreadable"]:
+        print("  - {path}: {message} ({code})".format(**refused))
     for problem in report["problems"]:
         print(f"  - {problem}")
+    for remark in report["remarks"]:
+        print(f"  remark: {remark}")
+
+
+def _exit_code(reports: list[dict[str, Any]]) -> int:
+    codes = {refused["code"] for report in reports for refused in report["unreadable"]}
+    if NEWER_FORMAT in codes:
+        return NEWER
+    return OK if all(report["ok"] for report in reports) else PROBLEMS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -60,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
             _print_report(path, report)
     if options.json:
         print(json.dumps(reports[0] if len(reports) == 1 else reports, indent=2))
-    return PROBLEMS if any(report["problems"] for report in reports) else OK
+    return _exit_code(reports)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ namespace {
 constexpr std::int64_t kLookNs = 1'000'000;
 /// A producer that forgets to wake the thread is noticed after this time at the latest.
 constexpr std::int64_t kParkNs = 1'000'000'000;
+/// This share of the ring, published behind an open block, wakes the writer before the block is due.
+constexpr std::uint32_t kWakeShare = 8;
 
 RecoveryReport report_of(const OpenPlan& plan) {
   RecoveryReport report;
@@ -174,9 +176,11 @@ void Recorder::park(WriterLoop& loop, std::int64_t now) {
   if (writer.io_under_way()) {
     writer.wait(left > 0 ? std::min(left, kLookNs) : kLookNs);
   } else {
-    // Without space nothing more is taken over: then only what is new is worth a look.
-    const std::uint32_t seen = writer.stalled() ? ring_->published() : writer.taken();
-    ring_->wait_for_data(seen, left, [&] { return loop.has_request(asked()); });
+    // With a block open the writer looks again when that is due: until then only much is worth a wake. On a full disk
+    // nothing more is taken over.
+    std::uint32_t wanted = writer.deadline() ? ring_->capacity() / kWakeShare : 1;
+    if (writer.stalled()) wanted = ring_->capacity() + 1;
+    ring_->wait_for_data(writer.taken(), wanted, left, [&] { return loop.has_request(asked()); });
   }
 }
 

@@ -7,11 +7,22 @@
 #include <cstring>
 
 #include "base/crc32c.h"
+#include "format/record_check.h"
 #include "journal/block_walk.h"
 #include "journal/file_window.h"
 #include "journal/segment_name.h"
 
 namespace tickforge {
+namespace {
+
+/// A whole block can still be nonsense, by a defect of its writer. Whoever walks its records must come to its end.
+bool records_hold(const std::uint8_t* payload, std::size_t length) {
+  bool held = true;
+  const bool walked = for_each_record(payload, length, [&held](const RecordHead& head) { held &= contents_hold(head); });
+  return walked && held;
+}
+
+}  // namespace
 
 Result<SegmentReader> SegmentReader::open(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -195,7 +206,8 @@ bool SegmentReader::check_blocks(BlockWindow& window, std::size_t first) const {
       // A header that fails its own CRC can be damage or an offset that lies: only the blocks themselves can tell.
       contradicted |= state != BlockState::kWhole;
       whole = state == BlockState::kWhole &&
-              crc32c(window.bytes + at + sizeof header, header.payload_length) == header.payload_crc;
+              crc32c(window.bytes + at + sizeof header, header.payload_length) == header.payload_crc &&
+              records_hold(window.bytes + at + sizeof header, header.payload_length);
     }
     if (!whole) window.damaged.push_back(static_cast<std::uint32_t>(i));
   }

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/unique_fd.h"
+#include "format/record_check.h"
 #include "journal/block_walk.h"
 #include "journal/file_window.h"
 
@@ -61,14 +62,17 @@ class ScanCollector {
     std::int64_t min = std::numeric_limits<std::int64_t>::max();
     std::int64_t max = std::numeric_limits<std::int64_t>::min();
     bool typed = true;
+    bool held = true;
     const bool walked = for_each_record(block.payload, header.payload_length, [&](const RecordHead& head) {
       count += 1;
       flags |= flag_of(head.type);
       min = std::min(min, head.ts_recv);
       max = std::max(max, head.ts_recv);
       typed &= head.type != static_cast<std::uint8_t>(RecordType::kInvalid);
+      held &= contents_hold(head);
     });
     if (!walked) fail(block, "a record does not end within it");
+    if (!held) fail(block, "a record counts more than it holds");
     if (!typed) fail(block, "a record has no type");
     if (count != header.record_count) {
       fail(block,

@@ -64,8 +64,11 @@ std::uint8_t* SpscRing::reserve(std::uint32_t cells) {
 
 void SpscRing::commit(std::uint32_t cells) {
   // Partner: published(). Sequentially consistent, because the load of consumer_waiting must not overtake it.
-  words_->head.store(words_->head.load(std::memory_order_relaxed) + cells, std::memory_order_seq_cst);
-  wake_consumer();
+  const std::uint32_t head = words_->head.load(std::memory_order_relaxed) + cells;
+  words_->head.store(head, std::memory_order_seq_cst);
+  // Partner: the stores in wait_for_data(). Positions wrap; the ring is far smaller than half of their range.
+  if (words_->consumer_waiting.load(std::memory_order_seq_cst) == 0) return;
+  if (static_cast<std::int32_t>(head - words_->wake_position.load(std::memory_order_relaxed)) >= 0) wake_consumer();
 }
 
 void SpscRing::wake_consumer() {
@@ -79,6 +82,8 @@ void SpscRing::sleep_consumer(std::int64_t timeout_ns) { futex_wait(words_->cons
 bool SpscRing::wait_for_space(std::uint32_t cells, std::int64_t timeout_ns) {
   if (cells > capacity()) return false;
   const std::int64_t deadline = monotonic_ns() + timeout_ns;
+  // A producer that publishes by itself may be more than a ring ahead of the tail that reserve() saw last.
+  seen_tail_ = words_->tail.load(std::memory_order_seq_cst);
   for (;;) {
     if (state() != RingState::kOpen) return false;
     if (reserve(cells) != nullptr) return true;
@@ -86,6 +91,8 @@ bool SpscRing::wait_for_space(std::uint32_t cells, std::int64_t timeout_ns) {
     if (left <= 0) return false;
     // Partner: the load of producer_waiting in wake_producer(), which follows a store of the tail or of the state.
     words_->producer_waiting.store(1, std::memory_order_seq_cst);
+    // A consumer that waits for more than there is room for must not do so any longer.
+    wake_consumer();
     if (reserve(cells) == nullptr && state() == RingState::kOpen) futex_wait(words_->producer_waiting, 1, left);
     words_->producer_waiting.store(0, std::memory_order_relaxed);
   }

@@ -32,7 +32,8 @@ class SpscRing {
   /// `bytes`: a power of two from kBytesMin to kBytesMax. Errors: TF_IO when the kernel has no memory or address space.
   static Result<std::shared_ptr<SpscRing>> create(std::size_t bytes);
 
-  /// One page of words, each on its own cache line: 0 head, 16 tail, 32 consumer waits, 48 producer waits, 64 state.
+  /// One page of words, each on its own cache line: 0 head, 16 tail, 32 consumer waits (and
+  /// 33, until which position), 48 producer waits, 64 state.
   std::uint8_t* control() const { return control_.data(); }
   /// 2 x bytes(): the second half is the first one again.
   std::uint8_t* cells() const { return cells_.data(); }
@@ -69,13 +70,19 @@ class SpscRing {
   }
   /// Gives everything before `position` back to the producer, and wakes it if it sleeps.
   void release(std::uint32_t position);
-  /// Sleeps until something behind `seen` is published, `interrupted()` holds, wake_consumer() is called or the time is
-  /// over. `interrupted` is asked once more after the wish to be woken has been made known.
+  /// Sleeps until `wanted` cells behind `seen` are published, `interrupted()` holds, wake_consumer() is called or the time
+  /// is over. `interrupted` is asked once more after the wish to be woken has been made known. A consumer that will look
+  /// again soon anyway wants many: producers then go on without a system call. One that has no use for cells wants more
+  /// than the ring holds.
   template <typename Interrupted>
-  void wait_for_data(std::uint32_t seen, std::int64_t timeout_ns, Interrupted interrupted) {
-    // Partner: the load of consumer_waiting in wake_consumer(), which follows a store of head or of a request.
+  void wait_for_data(std::uint32_t seen, std::uint32_t wanted, std::int64_t timeout_ns, Interrupted interrupted) {
+    // Relaxed: made visible by the store that follows; whoever reads that one reads this one or a later one.
+    words_->wake_position.store(seen + wanted, std::memory_order_relaxed);
+    // Partner: the load of consumer_waiting in commit() and wake_consumer(), which follows a store of head or of a request.
     words_->consumer_waiting.store(1, std::memory_order_seq_cst);
-    if (published() == seen && !interrupted()) sleep_consumer(timeout_ns);
+    // A producer that waits for room publishes no more. Partner: the store in wait_for_space(), before its wake_consumer().
+    const bool held_up = wanted <= capacity() && words_->producer_waiting.load(std::memory_order_seq_cst) != 0;
+    if (published() - seen < wanted && !held_up && !interrupted()) sleep_consumer(timeout_ns);
     words_->consumer_waiting.store(0, std::memory_order_relaxed);
   }
   /// Nobody consumes from now on: wait_for_space() returns false. What is unconsumed stays where it is.
@@ -86,6 +93,7 @@ class SpscRing {
     alignas(64) std::atomic<std::uint32_t> head;
     alignas(64) std::atomic<std::uint32_t> tail;
     alignas(64) std::atomic<std::uint32_t> consumer_waiting;
+    std::atomic<std::uint32_t> wake_position;  // the consumer sleeps until the head is here
     alignas(64) std::atomic<std::uint32_t> producer_waiting;
     alignas(64) std::atomic<std::uint32_t> state;
   };

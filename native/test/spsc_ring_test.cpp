@@ -86,10 +86,37 @@ TEST(SpscRing, WakesAConsumerForARequestWithoutCells) {
     ring->wake_consumer();
   });
   const std::int64_t began = monotonic_ns();
-  ring->wait_for_data(0, kLong, [&] { return requested.load(); });
+  ring->wait_for_data(0, 1, kLong, [&] { return requested.load(); });
   EXPECT_LT(monotonic_ns() - began, kLong);
   EXPECT_TRUE(requested.load());
   caller.join();
+}
+
+TEST(SpscRing, LetsAConsumerThatWantsManyCellsSleepUntilTheyAreThere) {
+  auto ring = make_ring();
+  std::atomic<std::uint32_t> sent{0};
+  std::thread producer([&] {
+    for (std::uint32_t i = 1; i <= 100; ++i) {
+      sent.store(i);
+      ring->commit(1);
+    }
+  });
+  const std::int64_t began = monotonic_ns();
+  ring->wait_for_data(0, 100, kLong, [] { return false; });
+  EXPECT_LT(monotonic_ns() - began, kLong);
+  EXPECT_EQ(sent.load(), 100u);
+  producer.join();
+}
+
+TEST(SpscRing, WakesAConsumerThatWantsMoreThanThereIsRoomForWhenTheProducerWaits) {
+  auto ring = make_ring();
+  ring->commit(ring->capacity() - 1);
+  std::thread consumer([&] {
+    ring->wait_for_data(0, ring->capacity(), kLong, [] { return false; });
+    ring->release(ring->published());
+  });
+  EXPECT_TRUE(ring->wait_for_space(2, kLong));
+  consumer.join();
 }
 
 /// Takes `total` cells, each of which must hold its own number. A sleep that lasts its whole time is a lost wake-up.
@@ -100,7 +127,8 @@ int consume(SpscRing& ring, std::uint64_t total, std::uint32_t at_most) {
     const std::uint32_t available = std::min(ring.published() - position, at_most);
     if (available == 0) {
       const std::int64_t began = monotonic_ns();
-      ring.wait_for_data(position, kLong, [] { return false; });
+      const auto wanted = static_cast<std::uint32_t>(std::min<std::uint64_t>(1 + number % 7, total - number));
+      ring.wait_for_data(position, wanted, kLong, [] { return false; });
       if (monotonic_ns() - began >= kLong) rescued += 1;
       continue;
     }

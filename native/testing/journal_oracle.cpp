@@ -49,6 +49,8 @@ struct JournalOracle::Walk {
   std::uint64_t last = 0;   // number of the last produced record
   std::int32_t last_day = 0;  // of its segment
   std::int32_t segment_day = 0;
+  bool last_failed = false;  // a sync or the index of its segment
+  bool segment_failed = false;
   std::string segment_name{};
   std::size_t gaps = 0;  // since then
   bool unclean = false;  // one of them says so
@@ -63,7 +65,8 @@ struct JournalOracle::Walk {
     if (!violation) violation = segment_name + ": " + what;
   }
 
-  void begin_segment(const SegmentName& name, bool synced) {
+  void begin_segment(const SegmentName& name, bool synced, bool failed) {
+    segment_failed = failed;
     segment_day = name.day;
     segment_name = name.file_name();
     is_synced = synced;
@@ -119,13 +122,15 @@ struct JournalOracle::Walk {
       const bool in_order = oracle.lives_[then].in_order;
       // A recorder that dies with its closing block written, at its end or at that of a day, leaves a segment that ended
       // in order: then the gap is there and takes the end for a stop. Only of the next day can records be missing.
-      const bool excused = ordered && (last == oracle.end_of(then) || next_is_of_a_later_day());
+      // Where a sync failed, a restart may have found blocks in memory only that a power cut took later.
+      const bool excused = ordered && (last == oracle.end_of(then) || next_is_of_a_later_day() || last_failed);
       if (!in_order && !unclean && !damaged && !excused) fail(between + "no gap for the unclean stop");
       if (in_order && now == then + 1 && unclean) fail(between + "a gap for an unclean stop that was none");
       if (in_order && now == then + 1 && !ordered && !damaged) fail(between + "no gap for the stop");
     }
     last = number;
     last_day = segment_day;
+    last_failed = segment_failed;
     gaps = 0;
     unclean = ordered = damaged = false;
   }
@@ -187,7 +192,7 @@ std::optional<std::string> JournalOracle::check(const std::string& directory, co
     const bool agrees = scan.corrupt_blocks == 0 ? counted == scan.records : counted >= scan.records;
     if (!agrees) return name + ": the reader counts other records than the scan";
 
-    walk.begin_segment(segments[i], !allowances.may_lose(name));
+    walk.begin_segment(segments[i], !allowances.may_lose(name), allowances.index_may_differ(name));
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     auto walked = walk_blocks(fd.get(), path, {}, WalkDepth::kPayloads, [&](const WalkedBlock& block) {
       bool opens = block.header.block_number == 0;

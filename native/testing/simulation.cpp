@@ -302,6 +302,11 @@ class Simulation {
     head.type = static_cast<std::uint8_t>(type);
     head.instrument = connects ? 0 : instruments_;
     std::memcpy(bytes.data(), &head, sizeof head);
+    if (type == RecordType::kText || connects) std::memset(bytes.data() + sizeof head, 0, kCellBytes - sizeof head);
+    if (type == RecordType::kText) {
+      const auto length = static_cast<std::uint16_t>(bytes.size() - kCellBytes);
+      std::memcpy(bytes.data() + offsetof(Text, length), &length, sizeof length);
+    }
     if (connects) {
       const auto event = random_.chance(700) ? ConnectionEvent::kOpen : ConnectionEvent::kClose;
       bytes[offsetof(Connection, event)] = static_cast<std::uint8_t>(event);

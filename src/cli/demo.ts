@@ -14,14 +14,14 @@ import { createSimulators, type SimulatorOptions } from '../simulate/simulator.t
 import { statusLine } from './commands/record.ts'
 import { bytes, count, reportError, table } from './output.ts'
 
-const SECONDS = Number(process.env['TICKFORGE_DEMO_SECONDS'] ?? 15)
-const DIRECTORY = process.env['TICKFORGE_DEMO'] ?? 'data/demo'
+const SECONDS = Number(process.env.TICKFORGE_DEMO_SECONDS ?? 15)
+const DIRECTORY = process.env.TICKFORGE_DEMO ?? 'data/demo'
 
 const VENUES: (SimulatorOptions & { symbols: readonly string[] })[] = [
   { venue: 'binance', symbols: ['BTCUSDT', 'ETHUSDT'], rate: 400 },
   { venue: 'binance-usdm', symbols: ['BTCUSDT'], rate: 300 },
   { venue: 'binance-coinm', symbols: ['BTCUSD_PERP'], rate: 150 },
-  // One frame in a while is not the venue's JSON, one update is missing: both must show in the log.
+  // One update is left out, one frame is not the venue's JSON: both must show in the log.
   { venue: 'kraken', symbols: ['BTC/USD', 'ETH/USD'], rate: 200, faults: { skipEvery: 400, limit: 1 } },
   { venue: 'coinbase', symbols: ['BTC-USD'], rate: 200, faults: { garbageEvery: 300, limit: 1 } },
 ]
@@ -47,7 +47,10 @@ async function record(): Promise<void> {
       failure = error
     })
     recorder.on('warning', (message) => say(`  ! ${message}`))
-    say(`  five venues on loopback, recorded for ${SECONDS} s with ${loadNative().writerKind()}`)
+    say(
+      `  five venues on loopback, recorded for ${SECONDS} s with ${loadNative().writerKind()}; on purpose, Kraken's server leaves`,
+    )
+    say("  one update out and Coinbase's sends one frame that is no JSON")
     await recorder.start()
     const startedAt = performance.now()
     const tty = process.stdout.isTTY === true
@@ -67,17 +70,31 @@ async function record(): Promise<void> {
 
 function show(log: Log): void {
   for (const day of log.summarize()) {
-    say(`  ${day.day}: ${count(day.records)} records, ${bytes(day.bytes)}, ${formatDuration(day.to - day.from)}, ${day.gaps} gaps`)
-    const rows = day.instruments.map((one) => [`  ${one.instrument}`, count(one.trades), count(one.quotes), count(one.books), String(one.gaps)])
+    say(
+      `  ${day.day}: ${count(day.records)} records, ${bytes(day.bytes)}, ${formatDuration(day.to - day.from)}, ${day.gaps} gaps`,
+    )
+    const rows = day.instruments.map((one) => [
+      `  ${one.instrument}`,
+      count(one.trades),
+      count(one.quotes),
+      count(one.books),
+      String(one.gaps),
+    ])
     process.stdout.write(table(['  INSTRUMENT', 'TRADES', 'QUOTES', 'BOOKS', 'GAPS'], rows, new Set([1, 2, 3, 4])))
   }
 }
 
 function check(): void {
   const report = verify(DIRECTORY)
-  say(`  ${count(report.blocks)} blocks, ${report.corruptBlocks} corrupt; ${count(report.continuity.checked)} updates follow on each other, ${report.continuity.broken} do not`)
-  say(`  ${count(report.checksums.passed)} venue checksums computed from the stored records pass, ${report.checksums.failed} fail`)
-  say(`  ${report.gaps} gaps on record, ${report.rejectedFrames} unreadable frames kept as text: ${report.ok ? 'all in order' : 'NOT in order'}`)
+  say(
+    `  ${count(report.blocks)} blocks, ${report.corruptBlocks} corrupt; ${count(report.continuity.checked)} updates follow on each other, ${report.continuity.broken} do not`,
+  )
+  say(
+    `  ${count(report.checksums.passed)} venue checksums computed from the stored records pass, ${report.checksums.failed} fail`,
+  )
+  say(
+    `  ${report.gaps} gaps on record, ${report.rejectedFrames} unreadable frames kept as text: ${report.ok ? 'all in order' : 'NOT in order'}`,
+  )
   for (const problem of report.problems) say(`    ${problem}`)
   if (!report.ok) process.exitCode = 8
 }
@@ -95,7 +112,9 @@ function replayRange(log: Log): void {
       counts.set(r.type, (counts.get(r.type) ?? 0) + 1)
       if (r.type === 'trade' && shown < 5) {
         shown++
-        say(`    ${formatTime(r.tsRecv).slice(11, 29)}  ${r.instrument.padEnd(24)} ${String(r.side).padEnd(4)} ${r.size} @ ${r.price}  #${r.tradeId}`)
+        say(
+          `    ${formatTime(r.tsRecv).slice(11, 29)}  ${r.instrument.padEnd(24)} ${String(r.side).padEnd(4)} ${r.size} @ ${r.price}  #${r.tradeId}`,
+        )
       }
     }
   }

@@ -17,9 +17,22 @@ const program = new Command('tickforge')
   .version(VERSION)
   .showHelpAfterError('(see tickforge --help)')
   .exitOverride()
-  .addHelpText('after', '\nExit codes: 0 done, 2 usage, 4 nothing there, 5 locked, 6 disk, 7 newer format, 8 damage found, 9 network. See docs/OPERATING.md.')
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 done, 2 usage, 4 nothing there, 5 locked, 6 disk, 7 newer format, 8 damage found, 9 network. See docs/OPERATING.md.',
+  )
 
-for (const add of [addRecord, addImport, addList, addInspect, addVerify, addReplay, addExport, addSimulate, addVenues]) {
+for (const add of [
+  addRecord,
+  addImport,
+  addList,
+  addInspect,
+  addVerify,
+  addReplay,
+  addExport,
+  addSimulate,
+  addVenues,
+]) {
   add(program)
 }
 for (const command of program.commands) command.exitOverride().showHelpAfterError()

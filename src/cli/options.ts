@@ -2,12 +2,18 @@
 import { InvalidArgumentError } from 'commander'
 import { TickforgeError } from '../errors.ts'
 import type { Endpoints } from '../feeds/feed.ts'
-import type { Query } from '../replay/query.ts'
 import type { RecordName } from '../records/record-view.ts'
+import type { Query } from '../replay/query.ts'
 
 /** 'a,b' given any number of times. */
 export function list(value: string, before: string[] | undefined): string[] {
-  return [...(before ?? []), ...value.split(',').map((part) => part.trim()).filter((part) => part !== '')]
+  return [
+    ...(before ?? []),
+    ...value
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== ''),
+  ]
 }
 
 export function positive(value: string): number {
@@ -18,7 +24,8 @@ export function positive(value: string): number {
 
 export function port(value: string): number {
   const number = Number(value)
-  if (!Number.isInteger(number) || number < 0 || number > 65535) throw new InvalidArgumentError('a port was expected, 0 to 65535')
+  if (!Number.isInteger(number) || number < 0 || number > 65535)
+    throw new InvalidArgumentError('a port was expected, 0 to 65535')
   return number
 }
 
@@ -54,14 +61,18 @@ export function endpoints(values: readonly string[] | undefined): Record<string,
   for (const value of values ?? []) {
     const [venue, address, ...rest] = value.split('=')
     if (venue === undefined || address === undefined || venue === '' || address === '' || rest.length !== 0) {
-      throw new TickforgeError('TF_USAGE', `--endpoint: '${value}' is not VENUE=HOST:PORT or VENUE=WEBSOCKET-URL,REST-URL`)
+      throw new TickforgeError(
+        'TF_USAGE',
+        `--endpoint: '${value}' is not VENUE=HOST:PORT or VENUE=WEBSOCKET-URL,REST-URL`,
+      )
     }
     const urls = address.split(',')
     const plain = urls.length === 1 && !address.includes('://')
     const websocket = plain ? `ws://${address}` : urls.find((url) => url.startsWith('ws'))
     const http = plain ? `http://${address}` : urls.find((url) => url.startsWith('http'))
     for (const url of [websocket, http]) {
-      if (url !== undefined && !URL.canParse(url)) throw new TickforgeError('TF_USAGE', `--endpoint: '${url}' is not an address`)
+      if (url !== undefined && !URL.canParse(url))
+        throw new TickforgeError('TF_USAGE', `--endpoint: '${url}' is not an address`)
     }
     result[venue] = {
       ...(websocket === undefined ? {} : { websocket: websocket.replace(/\/$/, '') }),

@@ -76,10 +76,17 @@ export function shareProgress(what: string): (done: number) => void {
 }
 
 /** Columns of text, the first ones left-aligned, those of `right` right-aligned. */
-export function table(header: readonly string[], rows: readonly (readonly string[])[], right: ReadonlySet<number>): string {
+export function table(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  right: ReadonlySet<number>,
+): string {
   const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => (row[i] ?? '').length)))
   const line = (row: readonly string[]): string =>
-    row.map((text, i) => (right.has(i) ? text.padStart(widths[i] as number) : text.padEnd(widths[i] as number))).join('  ').trimEnd()
+    row
+      .map((text, i) => (right.has(i) ? text.padStart(widths[i] as number) : text.padEnd(widths[i] as number)))
+      .join('  ')
+      .trimEnd()
   return `${[header, ...rows].map(line).join('\n')}\n`
 }
 

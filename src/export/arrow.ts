@@ -4,7 +4,7 @@ import { AsyncByteQueue, type RecordBatch, RecordBatchFileWriter, Table } from '
 import type { ColumnTableType, NativeColumns } from '../native/binding.ts'
 import { ArrowShape } from './arrow-batch.ts'
 import { createColumns, fillColumns } from './columns.ts'
-import { writeChunks, writeFileWhole } from './output-file.ts'
+import { EarlySync, writeChunks, writeFileWhole } from './output-file.ts'
 import { tablePlan } from './plan.ts'
 import type { ExportSource } from './source.ts'
 
@@ -58,6 +58,7 @@ async function writeArrowOnce(
   const texts = Symbol('texts')
   const writeBatches = async (handle: FileHandle): Promise<number> => {
     const batches = new BatchFile(shape)
+    const early = new EarlySync(handle)
     let rows = 0
     let turn = 0
     let written: Promise<void> = Promise.resolve()
@@ -72,7 +73,7 @@ async function writeArrowOnce(
         rows += columns.rows
         const chunks = batches.add(shape.batch(columns, false))
         await written
-        written = writeChunks(handle, chunks)
+        written = writeChunks(handle, chunks).then(() => early.start())
         // Reported where it is awaited; until then it must not count as unhandled.
         written.catch(() => {})
       }
@@ -80,6 +81,7 @@ async function writeArrowOnce(
       await written
     }
     await writeChunks(handle, batches.end())
+    await early.end()
     return rows
   }
   try {

@@ -23,6 +23,38 @@ export async function writeChunks(handle: FileHandle, chunks: readonly Uint8Arra
   }
 }
 
+/**
+ * Syncs a file while more of it is made. The last sync then has little left, and the kernel never has to stop the writer
+ * because too much of the file waits in memory.
+ */
+export class EarlySync {
+  readonly #handle: FileHandle
+  #running: Promise<void> | undefined
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle
+  }
+
+  /** Starts a sync of what is written so far, unless one is under way. */
+  start(): void {
+    if (this.#running !== undefined) return
+    const running = this.#handle.datasync()
+    this.#running = running
+    // A failure stays where end() finds it: the kernel tells it once, and a later sync would succeed.
+    running.then(
+      () => {
+        this.#running = undefined
+      },
+      () => {},
+    )
+  }
+
+  /** Waits for the sync that is under way; throws if one has failed. */
+  async end(): Promise<void> {
+    await this.#running
+  }
+}
+
 /** Makes `path` out of what `write` puts into the handle. On any failure nothing is left behind, and the error speaks of `named`. */
 export async function writeFileWhole<T>(
   path: string,

@@ -1,7 +1,8 @@
 // The contract between a venue's folder and whatever feeds it: a live session, an import, a re-normalisation.
 // A venue declares what to subscribe and how to read a frame; it never opens a socket and never reads a clock.
-import type { Integrity } from '../records/layout.ts'
+
 import type { CellWriter } from '../records/cell-writer.ts'
+import type { Integrity } from '../records/layout.ts'
 
 /** What a person asks for. */
 export type Channel = 'trade' | 'quote' | 'book'

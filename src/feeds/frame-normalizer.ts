@@ -333,6 +333,8 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
         )
           throw thrown
         this.counters.rejectedFrames++
+        // What cannot be read proves nothing: its number neither follows on another nor is followed on.
+        this.frameSequence = NONE_U64
         this.warn(`${this.venue}: a frame was kept as text: ${thrown.message}`)
         this.#text(
           bytes,
@@ -344,6 +346,8 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
       }
     }
     this.#publish()
+    // A REST answer says nothing of how long the connection lived.
+    if (path !== undefined) return
     state.lastLow = this.stamp.low
     state.lastHigh = this.stamp.high
   }

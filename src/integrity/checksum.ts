@@ -90,7 +90,7 @@ function putDigits(bytes: Buffer, at: number, low: number, high: number): number
   if (high < 0 || high >= SAFE_HIGH) {
     scratchWords[0] = low
     scratchWords[1] = high
-    return at + bytes.write((scratch[0] as bigint).toString(), at, 'latin1')
+    return at + bytes.write(magnitude(scratch[0] as bigint).toString(), at, 'latin1')
   }
   // Exact: below 2^53. In two halves, so that the divisions are those of small integers.
   const value = high * 4294967296 + (low >>> 0)
@@ -113,6 +113,11 @@ function putDigits(bytes: Buffer, at: number, low: number, high: number): number
     lower = next
   }
   return end
+}
+
+/** The rule leaves the sign out. */
+function magnitude(value: bigint): bigint {
+  return value < 0n ? -value : value
 }
 
 function digitsOf(value: number): number {

@@ -34,7 +34,9 @@ export function listSegments(directory: string): SegmentFile[] {
   })
   if (files.length === 0) {
     const ours = entries.some((entry) => entry.name === 'tickforge.lock' || entry.name.endsWith('.tfc'))
-    const what = ours ? `nothing has been recorded into '${directory}' yet` : `'${directory}' holds no segments of tickforge`
+    const what = ours
+      ? `nothing has been recorded into '${directory}' yet`
+      : `'${directory}' holds no segments of tickforge`
     throw new TickforgeError(ours ? 'TF_EMPTY_RANGE' : 'TF_FOREIGN_DIRECTORY', what, { path: directory })
   }
   return files.sort((a, b) => compare(a.day, b.day) || compare(a.journal, b.journal) || a.part - b.part)

@@ -21,14 +21,26 @@ const PROBLEMS_MAX = 16
 /** One book of one connection. */
 interface BookState {
   key: string
+  integrity: L.Integrity
   continuity: BookContinuity | undefined
-  checksum: { book: OrderBook; crc: Kraken10; valid: boolean } | undefined
+  checksum: ChecksumState | undefined
+}
+
+interface ChecksumState {
+  book: OrderBook
+  crc: Kraken10
+  /** The book began with a whole snapshot. */
+  valid: boolean
+  /** In the middle of a split snapshot: of one that counts, or of one whose beginning was lost. */
+  snapshot: 'none' | 'taken' | 'lost'
 }
 
 interface ConnectionChecks {
   books: Map<string, BookState>
   sequence: SequenceContinuity | undefined
   lastFrame: number
+  /** After damage: the next frame may have lost its beginning. Its number, once it is known. */
+  doubtful: 'next' | number | undefined
 }
 
 /** Checks the records of one journal in order, across its segments. */
@@ -62,7 +74,10 @@ export class RecordChecks {
 
   /** Blocks are missing: whatever state there is proves nothing any more. */
   damaged(): void {
-    for (const connection of this.#connections.values()) resetAll(connection)
+    for (const connection of this.#connections.values()) {
+      resetAll(connection)
+      connection.doubtful = 'next'
+    }
   }
 
   #book(area: CellArea, at: number): void {
@@ -73,7 +88,9 @@ export class RecordChecks {
     if (definition === undefined) return
     const flags = area.u16[(at + L.HEAD_FLAGS) >> 1] as number
     const state = bookState(connection, definition)
-    if (state.continuity !== undefined && (flags & L.Flag.last) !== 0) this.#continuity(state, definition, area, at, flags)
+    if (connection.doubtful !== undefined) this.#doubt(connection, state, area, at)
+    if (state.continuity !== undefined && (flags & L.Flag.last) !== 0)
+      this.#continuity(state, definition, area, at, flags)
     if (state.checksum !== undefined) this.#checksum(state.checksum, state.key, definition, area, at, flags)
   }
 
@@ -91,11 +108,21 @@ export class RecordChecks {
       return
     }
     const continuity = state.continuity as BookContinuity
-    this.#count(continuity, state.key, () => continuity.update(id(L.BOOK_FIRST_UPDATE_ID), last, id(L.BOOK_PREVIOUS_UPDATE_ID)))
+    this.#count(continuity, state.key, () =>
+      continuity.update(id(L.BOOK_FIRST_UPDATE_ID), last, id(L.BOOK_PREVIOUS_UPDATE_ID)),
+    )
+  }
+
+  /** The first frame behind damage: parts of a snapshot that are left of it are not a whole one. */
+  #doubt(connection: ConnectionChecks, state: BookState, area: CellArea, at: number): void {
+    const frame = frameOf(area, at)
+    if (connection.doubtful === 'next') connection.doubtful = frame
+    if (connection.doubtful !== frame) connection.doubtful = undefined
+    else if (state.checksum !== undefined) state.checksum.snapshot = 'lost'
   }
 
   #checksum(
-    check: NonNullable<BookState['checksum']>,
+    check: ChecksumState,
     key: string,
     definition: InstrumentDefinition,
     area: CellArea,
@@ -103,18 +130,23 @@ export class RecordChecks {
     flags: number,
   ): void {
     const { book, crc } = check
+    const last = (flags & L.Flag.last) !== 0
+    if ((flags & L.Flag.snapshot) !== 0) {
+      if (check.snapshot === 'none') {
+        book.clear()
+        check.valid = true
+        check.snapshot = 'taken'
+      }
+    }
+    const lost = check.snapshot === 'lost'
+    if (last) check.snapshot = 'none'
+    if (lost) return
+    if (definition.checksumRule !== L.ChecksumRule.kraken10) check.valid = false
+    if (!book.setDecimals(definition.priceDecimals, definition.sizeDecimals)) check.valid = false
     const bids = area.u16[(at + L.BOOK_BID_COUNT) >> 1] as number
     const asks = area.u16[(at + L.BOOK_ASK_COUNT) >> 1] as number
-    if ((flags & L.Flag.snapshot) !== 0) {
-      // A split snapshot goes on in its next parts; only a new one empties the book.
-      if (!inSnapshot.has(check)) book.clear()
-      if ((flags & L.Flag.last) === 0) inSnapshot.add(check)
-      else inSnapshot.delete(check)
-      check.valid = true
-    }
-    if (!book.setDecimals(definition.priceDecimals, definition.sizeDecimals)) check.valid = false
     book.applyLevels(area.i32, (at >> 2) + firstLevelWord(isExtended(area, at)), bids, asks)
-    if ((flags & L.Flag.last) === 0) return
+    if (!last) return
     book.truncate(definition.bookDepth)
     if ((flags & L.Flag.checksum) === 0 || !check.valid) return
     const stored = area.u32[(at + L.BOOK_CHECKSUM) >> 2] as number
@@ -123,7 +155,9 @@ export class RecordChecks {
       this.counts.checksums.passed++
     } else {
       this.counts.checksums.failed++
-      this.#problem(`${key}: the book gives the checksum ${crc.value()}, the venue's is ${stored} (ts_recv ${area.i64[(at + L.HEAD_TS_RECV) >> 3]})`)
+      this.#problem(
+        `${key}: the book gives the checksum ${crc.value()}, the venue's is ${stored} (ts_recv ${area.i64[(at + L.HEAD_TS_RECV) >> 3]})`,
+      )
     }
   }
 
@@ -147,7 +181,7 @@ export class RecordChecks {
       this.#connections.delete(number)
     } else if (!copied || !this.#connections.has(number)) {
       const numbered = area.u8[at + L.CONNECTION_INTEGRITY] === L.Integrity.connectionSequence
-      this.#connections.set(number, { books: new Map(), sequence: numbered ? new SequenceContinuity() : undefined, lastFrame: -1 })
+      this.#connections.set(number, newConnection(numbered))
     }
   }
 
@@ -163,7 +197,7 @@ export class RecordChecks {
   #sequence(area: CellArea, at: number, offset: number): void {
     const connection = this.#connections.get(connectionOf(area, at))
     if (connection?.sequence === undefined) return
-    const frame = (area.u32[(at + L.HEAD_FRAME) >> 2] as number) + (area.u16[(at + L.HEAD_FRAME + 4) >> 1] as number) * 4294967296
+    const frame = frameOf(area, at)
     if (frame === connection.lastFrame) return
     const sequence = area.u64[(at + offset) >> 3] as bigint
     if (sequence === L.NONE_U64) return
@@ -172,13 +206,18 @@ export class RecordChecks {
     this.#count(checks, `connection ${connectionOf(area, at)}`, () => checks.next(sequence))
   }
 
-  #count(of: { checked: number; broken: number }, name: string, act: () => { expected: bigint; received: bigint } | undefined): void {
+  #count(
+    of: { checked: number; broken: number },
+    name: string,
+    act: () => { expected: bigint; received: bigint } | undefined,
+  ): void {
     const { checked, broken } = of
     const missing = act()
     this.counts.continuity.checked += of.checked - checked
     this.counts.continuity.broken += of.broken - broken
     // What does not join a snapshot is no break: the snapshot was too old.
-    if (missing !== undefined && of.broken !== broken) this.#problem(`${name}: ${missing.expected} was expected, ${missing.received} came, and no gap is on record`)
+    if (missing !== undefined && of.broken !== broken)
+      this.#problem(`${name}: ${missing.expected} was expected, ${missing.received} came, and no gap is on record`)
   }
 
   #endUnconfirmed(): void {
@@ -189,7 +228,7 @@ export class RecordChecks {
   #get(number: number): ConnectionChecks {
     let connection = this.#connections.get(number)
     if (connection === undefined) {
-      connection = { books: new Map(), sequence: undefined, lastFrame: -1 }
+      connection = newConnection(false)
       this.#connections.set(number, connection)
     }
     return connection
@@ -200,19 +239,31 @@ export class RecordChecks {
   }
 }
 
-/** Checks whose book is in the middle of a split snapshot. */
-const inSnapshot = new WeakSet<object>()
+function newConnection(numbered: boolean): ConnectionChecks {
+  return {
+    books: new Map(),
+    sequence: numbered ? new SequenceContinuity() : undefined,
+    lastFrame: -1,
+    doubtful: undefined,
+  }
+}
 
+/** The rules are those of the record's own definition; another rule starts anew. */
 function bookState(connection: ConnectionChecks, definition: InstrumentDefinition): BookState {
   let state = connection.books.get(definition.key)
   if (state === undefined) {
-    const numbered = definition.integrity === L.Integrity.range || definition.integrity === L.Integrity.previous
-    state = { key: definition.key, continuity: numbered ? new BookContinuity(definition.integrity) : undefined, checksum: undefined }
+    state = { key: definition.key, integrity: L.Integrity.none, continuity: undefined, checksum: undefined }
     connection.books.set(definition.key, state)
+  }
+  const { integrity } = definition
+  if (state.integrity !== integrity) {
+    const numbered = integrity === L.Integrity.range || integrity === L.Integrity.previous
+    state.integrity = integrity
+    state.continuity = numbered ? new BookContinuity(integrity) : undefined
   }
   if (state.checksum === undefined && definition.checksumRule === L.ChecksumRule.kraken10) {
     const book = new OrderBook()
-    state.checksum = { book, crc: new Kraken10(book), valid: false }
+    state.checksum = { book, crc: new Kraken10(book), valid: false, snapshot: 'none' }
   }
   return state
 }
@@ -223,7 +274,8 @@ function resetBook(state: BookState | undefined): void {
   if (state.checksum !== undefined) {
     state.checksum.valid = false
     state.checksum.book.clear()
-    inSnapshot.delete(state.checksum)
+    // The rest of a snapshot that is under way is no whole one.
+    if (state.checksum.snapshot === 'taken') state.checksum.snapshot = 'lost'
   }
 }
 
@@ -235,6 +287,12 @@ function resetAll(connection: ConnectionChecks): void {
 
 function connectionOf(area: CellArea, at: number): number {
   return area.u16[(at + L.HEAD_FRAME + 6) >> 1] as number
+}
+
+function frameOf(area: CellArea, at: number): number {
+  return (
+    (area.u32[(at + L.HEAD_FRAME) >> 2] as number) + (area.u16[(at + L.HEAD_FRAME + 4) >> 1] as number) * 4294967296
+  )
 }
 
 function isCopy(area: CellArea, at: number): boolean {

@@ -34,7 +34,7 @@ export interface Damage {
   /** Numbers of the records, first inclusive, last exclusive. */
   firstRecord: bigint
   endRecord: bigint
-  /** They were received between these (ns). */
+  /** They were received between these (ns); NONE_I64 when nothing comes before. */
   tsBefore: bigint
   tsAfter: bigint
 }
@@ -160,14 +160,16 @@ export class Segment {
       // The place of a block that is gone: how much went with it is known from the next one that is there.
       if (length === 0) continue
       const expected = this.#expectedRecord(block)
-      if (firstRecord !== expected) damage.push({ before: i, damage: this.#note(expected, firstRecord, block, this.min(block)) })
+      if (firstRecord > expected)
+        damage.push({ before: i, damage: this.#note(expected, firstRecord, block, this.min(block)) })
       if (damaged.has(i)) {
         const endRecord = firstRecord + BigInt(this.records(block))
         const tsAfter = block + 1 < this.blockCount ? this.min(block + 1) : this.max(block)
         damage.push({ before: i, damage: this.#note(firstRecord, endRecord, block, tsAfter) })
       }
     }
-    return { area: new CellArea(loaded.buffer, this.definitions), buffer: loaded.buffer, first, count, payloads, damage }
+    const area = new CellArea(loaded.buffer, this.definitions)
+    return { area, buffer: loaded.buffer, first, count, payloads, damage: joined(damage) }
   }
 
   #expectedRecord(block: number): bigint {
@@ -178,7 +180,7 @@ export class Segment {
     const known = this.damage.find((one) => one.firstRecord === firstRecord && one.endRecord === endRecord)
     if (known !== undefined) return known
     const before = block === 0 ? L.NONE_I64 : this.field(block - 1, L.INDEX_RUNNING_MAX_TS_RECV)
-    const found = { path: this.file.path, firstRecord, endRecord, tsBefore: before === L.NONE_I64 ? tsAfter : before, tsAfter }
+    const found = { path: this.file.path, firstRecord, endRecord, tsBefore: before, tsAfter }
     this.damage.push(found)
     return found
   }
@@ -225,13 +227,29 @@ export class Segment {
   }
 }
 
-/** Calls `each` with the byte offset of every record of a window; stops when it returns false. */
-export function forEachRecord(window: Window, each: (at: number) => boolean | undefined | void): void {
+/** Neighbouring damage as one. */
+function joined(damage: readonly PlacedDamage[]): PlacedDamage[] {
+  const result: PlacedDamage[] = []
+  for (const one of damage) {
+    const before = result.at(-1)?.damage
+    if (before === undefined || before.endRecord !== one.damage.firstRecord) {
+      result.push(one)
+      continue
+    }
+    const { path, firstRecord, tsBefore } = before
+    const { endRecord, tsAfter } = one.damage
+    result[result.length - 1] = { before: one.before, damage: { path, firstRecord, endRecord, tsBefore, tsAfter } }
+  }
+  return result
+}
+
+/** Calls `each` with the byte offset of every record of a window, until it returns false. */
+export function forEachRecord(window: Window, each: (at: number) => unknown): void {
   for (let i = 0; i < window.count; i++) if (!forEachRecordOfBlock(window, i, each)) return
 }
 
 /** The same for one block of a window, counted from 0. Returns false when `each` did. */
-export function forEachRecordOfBlock(window: Window, block: number, each: (at: number) => boolean | undefined | void): boolean {
+export function forEachRecordOfBlock(window: Window, block: number, each: (at: number) => unknown): boolean {
   const u8 = window.area.u8
   const start = window.payloads[PAYLOAD_FIELDS * block] as number
   const end = start + (window.payloads[PAYLOAD_FIELDS * block + 1] as number)

@@ -29,13 +29,28 @@ export interface DaySummary {
 }
 
 /** Reads every block once. `progress` is called with the share that is done, 0 to 1. */
-export function summarize(segments: readonly Segment[], progress: (done: number) => void = () => undefined): DaySummary[] {
+export function summarize(
+  segments: readonly Segment[],
+  progress: (done: number) => void = () => undefined,
+): DaySummary[] {
   const days = new Map<string, { day: DaySummary; instruments: Map<string, InstrumentSummary> }>()
   segments.forEach((segment, i) => {
     const { day: name } = segment.file
     let entry = days.get(name)
     if (entry === undefined) {
-      const day = { day: name, segments: 0, blocks: 0, records: 0, bytes: 0, from: 0n, to: 0n, gaps: 0, texts: 0, damaged: 0, instruments: [] }
+      const day = {
+        day: name,
+        segments: 0,
+        blocks: 0,
+        records: 0,
+        bytes: 0,
+        from: 0n,
+        to: 0n,
+        gaps: 0,
+        texts: 0,
+        damaged: 0,
+        instruments: [],
+      }
       entry = { day, instruments: new Map() }
       days.set(name, entry)
     }

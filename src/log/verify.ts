@@ -59,13 +59,14 @@ export function verify(directory: string, progress: (done: number) => void = () 
   files.forEach((file, i) => {
     try {
       addScan(report, loadNative().scanSegment(file.path))
-      let checks = journals.get(file.journal)
-      if (checks === undefined) journals.set(file.journal, (checks = new RecordChecks()))
+      const checks = journals.get(file.journal) ?? new RecordChecks()
+      journals.set(file.journal, checks)
       checkRecords(file, checks, (share) => progress((i + share) / files.length))
     } catch (thrown) {
       // One file that cannot be read must not hide the state of the others.
       const error = asTickforgeError(thrown)
       report.unreadable.push({ path: file.path, code: error.code, message: error.message })
+      journals.get(file.journal)?.damaged()
     }
   })
   for (const { counts, problems } of journals.values()) {
@@ -96,7 +97,10 @@ function addScan(report: VerifyReport, scan: SegmentScan): void {
   report.orderErrors += scan.orderErrors
   report.index[scan.indexState]++
   report.problems.push(...scan.problems.map((problem) => `${scan.path}: ${problem}`))
-  if (scan.indexState !== 'ok') report.problems.push(`${scan.path}: its index is ${scan.indexState}; it is derived from the blocks until the next recorder writes it anew`)
+  if (scan.indexState !== 'ok')
+    report.problems.push(
+      `${scan.path}: its index is ${scan.indexState}; it is derived from the blocks until the next recorder writes it anew`,
+    )
 }
 
 function checkRecords(file: SegmentFile, checks: RecordChecks, progress: (share: number) => void): void {

@@ -35,6 +35,8 @@ export interface RecoveryReport {
 export const RING_HEAD = 0
 export const RING_TAIL = 16
 export const RING_CONSUMER_WAITING = 32
+/** The waiting writer wants to be woken when the head is here or behind. */
+export const RING_WAKE_POSITION = 33
 /** 0 while the writer runs, 1 after it failed (see error()), 2 after close(): nothing is taken over any more. */
 export const RING_ERROR = 64
 
@@ -45,7 +47,7 @@ export interface NativeJournal {
   /** 2 x capacity bytes, the second half mapped onto the first: a record never wraps. */
   readonly ringCells: ArrayBuffer
   readonly recovery: RecoveryReport
-  /** Wakes the writer. Needed only when ringControl[RING_CONSUMER_WAITING] is not 0 after a publish. */
+  /** Wakes the writer. Needed after a publish only when ringControl[RING_CONSUMER_WAITING] is not 0 and the head has reached RING_WAKE_POSITION. */
   wake(): void
   /** Blocks this thread until `cells` cells are free, the writer failed, or the time is over. True = they are free. */
   waitForSpace(cells: number, timeoutMs: number): boolean

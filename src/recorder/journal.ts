@@ -4,11 +4,12 @@ import {
   loadNative,
   type NativeError,
   type NativeJournal,
+  type RecoveryReport,
   RING_CONSUMER_WAITING,
   RING_ERROR,
   RING_HEAD,
   RING_TAIL,
-  type RecoveryReport,
+  RING_WAKE_POSITION,
   type Watermarks,
 } from '../native/binding.ts'
 import { type CellMemory, CellWriter } from '../records/cell-writer.ts'
@@ -43,6 +44,7 @@ class RingMemory implements CellMemory {
   readonly #control: Int32Array
   readonly #capacity: number
   #published: number
+  #full: TickforgeError | undefined
   /** Times a producer was held up, for the counters. */
   waits = 0
 
@@ -63,7 +65,10 @@ class RingMemory implements CellMemory {
   reserve(position: number, cells: number): number {
     const needed = (position + cells - this.#published) | 0
     if (needed > this.#capacity) {
-      throw new TickforgeError('TF_FRAME_TOO_LARGE', `one frame needs more than the ring of ${this.#capacity * CELL_BYTES} bytes`)
+      throw new TickforgeError(
+        'TF_FRAME_TOO_LARGE',
+        `one frame needs more than the ring of ${this.#capacity * CELL_BYTES} bytes`,
+      )
     }
     for (;;) {
       // Pairs with the writer's release of the tail: cells before it are no longer read.
@@ -71,7 +76,7 @@ class RingMemory implements CellMemory {
       if (((limit - position - cells) | 0) >= 0) return limit
       this.waits++
       this.check()
-      if (!this.#native.waitForSpace(needed, WAIT_MS)) this.checkSpace()
+      if (!this.#native.waitForSpace(needed, WAIT_MS)) this.#checkSpace()
     }
   }
 
@@ -80,19 +85,23 @@ class RingMemory implements CellMemory {
     // Sequentially consistent, like the load behind it: either the writer sees the new head before it sleeps, or we see
     // that it sleeps and wake it.
     Atomics.store(this.#control, RING_HEAD, position)
-    if (Atomics.load(this.#control, RING_CONSUMER_WAITING) !== 0) this.#native.wake()
+    if (Atomics.load(this.#control, RING_CONSUMER_WAITING) === 0) return
+    if (((position - Atomics.load(this.#control, RING_WAKE_POSITION)) | 0) >= 0) this.#native.wake()
   }
 
-  /** Throws the writer's error if it has stopped. */
+  /** Throws the writer's error if it has stopped, or ours if we have. */
   check(): void {
+    if (this.#full !== undefined) throw this.#full
     if (Atomics.load(this.#control, RING_ERROR) === 0) return
     throw fromNative(this.#native.error() ?? { code: 'TF_IO', message: 'the writer stopped' })
   }
 
-  /** Throws TF_DISK_FULL if that is why the ring is full: nobody knows when there is space again. */
-  checkSpace(): void {
+  /** Gives up with TF_DISK_FULL if that is why the ring is full: nobody knows when there is space again. */
+  #checkSpace(): void {
     const full = this.#native.stalled()
-    if (full !== null) throw fromNative(full)
+    if (full === null) return
+    this.#full = fromNative(full)
+    throw this.#full
   }
 }
 

@@ -1,7 +1,16 @@
 // Venues in, one journal out: wires sessions, normalisers and the journal together, and stops them in order.
 import { EventEmitter } from 'node:events'
 import { TickforgeError } from '../errors.ts'
-import type { Adapter, Channel, Endpoints, FeedRequest, Normalizer, NormalizerCounters, Subscription, Venue } from '../feeds/feed.ts'
+import type {
+  Adapter,
+  Channel,
+  Endpoints,
+  FeedRequest,
+  Normalizer,
+  NormalizerCounters,
+  Subscription,
+  Venue,
+} from '../feeds/feed.ts'
 import { CHANNELS } from '../feeds/feed.ts'
 import { adapterFor, findVenue, parseInstrument } from '../feeds/registry.ts'
 import type { RecoveryReport, Watermarks } from '../native/binding.ts'
@@ -85,7 +94,9 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
       waitsForDisk: true,
     })
     this.recovery = this.#journal.recovery
-    this.#runs = wanted.map(({ venue, subscriptions, adapter }) => this.#prepare(venue, adapter, subscriptions, options))
+    this.#runs = wanted.map(({ venue, subscriptions, adapter }) =>
+      this.#prepare(venue, adapter, subscriptions, options),
+    )
   }
 
   /** Asks for definitions, then connects. Resolves when all connections were tried once; recording goes on until stop(). */
@@ -108,7 +119,8 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
 
   status(): RecorderStatus {
     const sessions = this.#runs.flatMap((run) => run.sessions)
-    const sum = (of: (session: Session) => number): number => sessions.reduce((total, session) => total + of(session), 0)
+    const sum = (of: (session: Session) => number): number =>
+      sessions.reduce((total, session) => total + of(session), 0)
     return {
       frames: sum((s) => s.frames),
       bytes: sum((s) => s.bytes),
@@ -141,7 +153,13 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
       nextInstrument: this.#journal.nextInstrument,
       warn,
     })
-    const run: VenueRun = { venue, endpoints, normalizer, sessions: [], rest: new RestClient(endpoints.rest, this.#abort.signal, warn) }
+    const run: VenueRun = {
+      venue,
+      endpoints,
+      normalizer,
+      sessions: [],
+      rest: new RestClient(endpoints.rest, this.#abort.signal, warn),
+    }
     const hooks = {
       nextConnection: () => (this.#connections = (this.#connections % 65535) + 1),
       afterFrame: () => this.#carryOut(run),
@@ -165,7 +183,10 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
         if (this.#abort.signal.aborted) return
         // Other refusals (a country that is not served, a server without definitions) say nothing of the symbols.
         if (error instanceof VenueRefusal && error.status === 400) {
-          throw new TickforgeError('TF_UNKNOWN_SYMBOL', `${run.venue.name} does not know one of ${symbols.join(', ')}: ${error.message}`)
+          throw new TickforgeError(
+            'TF_UNKNOWN_SYMBOL',
+            `${run.venue.name} does not know one of ${symbols.join(', ')}: ${error.message}`,
+          )
         }
         this.emit('warning', `${run.venue.name}: recording without the venue's definitions: ${messageOf(error)}`)
       }
@@ -203,7 +224,8 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
       })
     // An answer for a connection that is gone would join nothing: the one that follows asks for its own.
     const wanted = (): boolean =>
-      !this.#abort.signal.aborted && (connection === 0 || run.sessions.some((session) => session.connection === connection))
+      !this.#abort.signal.aborted &&
+      (connection === 0 || run.sessions.some((session) => session.connection === connection))
     await run.rest.get(path, received, wanted)
   }
 
@@ -236,7 +258,8 @@ function messageOf(error: unknown): string {
 }
 
 function groupByVenue(instruments: readonly string[], channels: readonly Channel[]): [Venue, Subscription[]][] {
-  if (instruments.length === 0) throw new TickforgeError('TF_USAGE', 'name at least one instrument, such as binance:BTCUSDT')
+  if (instruments.length === 0)
+    throw new TickforgeError('TF_USAGE', 'name at least one instrument, such as binance:BTCUSDT')
   const groups = new Map<Venue, Subscription[]>()
   for (const key of new Set(instruments)) {
     const { venue: name, symbol } = parseInstrument(key)

@@ -148,7 +148,9 @@ export class Session {
       this.reconnect(this.connection, `nothing arrived for ${staleAfterMs} ms`, GapCause.stale)
     })
     if (maxLifetimeMs !== undefined) {
-      this.#every(maxLifetimeMs, () => this.reconnect(this.connection, 'before the venue ends it', GapCause.venueNotice))
+      this.#every(maxLifetimeMs, () =>
+        this.reconnect(this.connection, 'before the venue ends it', GapCause.venueNotice),
+      )
     }
     this.#hooks.afterFrame()
   }
@@ -198,7 +200,13 @@ export class Session {
     const socket = this.#socket
     messages.forEach((message, i) => {
       if (i === 0) socket?.send(message)
-      else this.#timers.push(setTimeout(() => socket?.readyState === WebSocket.OPEN && socket.send(message), i * this.#plan.sendIntervalMs))
+      else
+        this.#timers.push(
+          setTimeout(
+            () => socket?.readyState === WebSocket.OPEN && socket.send(message),
+            i * this.#plan.sendIntervalMs,
+          ),
+        )
     })
   }
 

@@ -68,7 +68,13 @@ export function readDefinition(bytes: Uint8Array, at: number): InstrumentDefinit
     INSTRUMENT_QUOTE_LENGTH,
     INSTRUMENT_ADAPTER_LENGTH,
   ].map((offset) => view.getUint8(offset))
-  const [venue, symbol, base, quote, adapter] = readStrings(bytes, at + CELL_BYTES, lengths) as [string, string, string, string, string]
+  const [venue, symbol, base, quote, adapter] = readStrings(bytes, at + CELL_BYTES, lengths) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ]
   return {
     number: view.getUint32(HEAD_INSTRUMENT, true),
     key: `${venue}:${symbol}`,

@@ -1,5 +1,6 @@
 // Records as objects over mapped memory. One view object a type is reused for every record: nothing is allocated until
 // a field is read, and a view is valid only until the next record is asked for. `toJson()` copies.
+import { isUtf8 } from 'node:buffer'
 import type { Decimal } from 'decimal.js'
 import { decimalText, toDecimal } from './decimal-text.ts'
 import { type InstrumentDefinition, readDefinition, readStrings } from './definition.ts'
@@ -34,7 +35,8 @@ export type RecordName = keyof typeof L.RecordType
 
 /** Name of a value of one of the generated enumerations; its number as text if it is newer than this reader. */
 function nameOf(enumeration: Record<string, number>, value: number): string {
-  for (const [name, number] of Object.entries(enumeration)) if (number === value) return name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)
+  for (const [name, number] of Object.entries(enumeration))
+    if (number === value) return name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)
   return String(value)
 }
 
@@ -131,15 +133,17 @@ abstract class View {
   protected strings(lengths: readonly number[]): string[] {
     return readStrings(this.area.u8, this.at + L.CELL_BYTES, lengths)
   }
-  /** Exact text of a price or size; null for none. */
+  /** Exact text of a price or size; null for none, and when the definition is lost. */
   protected decimal(offset: number, kind: 'price' | 'size'): string | null {
     const word = (this.at + offset) >> 2
     const low = this.area.u32[word] as number
     const high = this.area.i32[word + 1] as number
     if (high === -2147483648 && low === 0) return null
     const definition = this.definition
-    const decimals = definition === undefined ? 0 : kind === 'price' ? definition.priceDecimals : definition.sizeDecimals
-    const print = definition === undefined ? L.PrintRule.fixed : kind === 'price' ? definition.pricePrint : definition.sizePrint
+    // Without its definition, which damage can take away, a mantissa says nothing.
+    if (definition === undefined) return null
+    const decimals = kind === 'price' ? definition.priceDecimals : definition.sizeDecimals
+    const print = kind === 'price' ? definition.pricePrint : definition.sizePrint
     // Below 2^53 the two words are one exact integer number, which prints faster than a bigint.
     const mantissa = high >= 0 && high < 0x200000 ? high * 4294967296 + low : this.i64(offset)
     return decimalText(mantissa, decimals, print)
@@ -152,7 +156,7 @@ function text(value: bigint | null): string | null {
 
 export class TradeView extends View {
   readonly type = 'trade'
-  /** Exact text as the venue prints it. */
+  /** Exact text as the venue prints it; '' when damage took the definition away. */
   get price(): string {
     return this.decimal(L.TRADE_PRICE, 'price') ?? ''
   }
@@ -211,8 +215,8 @@ export class TradeView extends View {
   protected fields(): Record<string, unknown> {
     const id = this.tradeId
     return {
-      price: this.price,
-      size: this.size,
+      price: this.decimal(L.TRADE_PRICE, 'price'),
+      size: this.decimal(L.TRADE_SIZE, 'size'),
       side: this.side,
       trade_id: id === null ? null : String(id),
       ...optional('sequence', this.sequence),
@@ -431,7 +435,9 @@ export class TextView extends View {
       reason: this.reason,
       ...optional('sequence', this.sequence),
       ...(whole ? {} : { offset: this.offset, total_length: this.totalLength }),
-      ...(this.binary ? { base64: this.bytes.toString('base64') } : { text: this.bytes.toString('utf8') }),
+      ...(this.binary || !isUtf8(this.bytes)
+        ? { base64: this.bytes.toString('base64') }
+        : { text: this.bytes.toString('utf8') }),
     }
   }
 }
@@ -457,7 +463,11 @@ export class ConnectionView extends View {
     return this.texts[2] as string
   }
   private get texts(): string[] {
-    return this.strings([this.u8(L.CONNECTION_VENUE_LENGTH), this.u16(L.CONNECTION_URL_LENGTH), this.u16(L.CONNECTION_REASON_LENGTH)])
+    return this.strings([
+      this.u8(L.CONNECTION_VENUE_LENGTH),
+      this.u16(L.CONNECTION_URL_LENGTH),
+      this.u16(L.CONNECTION_REASON_LENGTH),
+    ])
   }
   protected fields(): Record<string, unknown> {
     const close = this.event === 'close' ? { close_code: this.closeCode, reason: this.reason } : {}
@@ -519,7 +529,17 @@ export class RecordViews {
   readonly #views: (RecordView | undefined)[] = []
 
   constructor(area: CellArea) {
-    const views = [TradeView, QuoteView, BookView, GapView, DropView, TextView, ConnectionView, InstrumentView, SegmentView]
+    const views = [
+      TradeView,
+      QuoteView,
+      BookView,
+      GapView,
+      DropView,
+      TextView,
+      ConnectionView,
+      InstrumentView,
+      SegmentView,
+    ]
     for (const view of views) {
       const made = new view(area)
       this.#views[L.RecordType[made.type]] = made

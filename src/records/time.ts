@@ -11,7 +11,14 @@ export function parseTime(text: string, option: string): bigint {
   const parts = ISO.exec(text.trim())
   if (parts === null) throw new TickforgeError('TF_BAD_TIME', `${option}: '${text}' is not a time`)
   const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '', zone = 'Z'] = parts
-  const fields = [year, month, day, hour, minute, second].map(Number) as [number, number, number, number, number, number]
+  const fields = [year, month, day, hour, minute, second].map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
   const ms = Date.UTC(fields[0], fields[1] - 1, fields[2], fields[3], fields[4], fields[5])
   const back = new Date(ms)
   if (

@@ -35,7 +35,8 @@ export function resolveQuery(query: Query, known: ReadonlySet<string>): Resolved
   const to = query.to === undefined ? MAX_TIME : time(query.to, 'to')
   if (from > to) throw new TickforgeError('TF_BAD_RANGE', `from (${formatTime(from)}) is after to (${formatTime(to)})`)
   for (const instrument of query.instruments ?? []) {
-    if (!known.has(instrument)) throw new TickforgeError('TF_UNKNOWN_INSTRUMENT', `nothing was recorded of '${instrument}'`)
+    if (!known.has(instrument))
+      throw new TickforgeError('TF_UNKNOWN_INSTRUMENT', `nothing was recorded of '${instrument}'`)
   }
   const wanted = new Uint8Array(256).fill(query.types === undefined ? 1 : 0)
   for (const type of query.types ?? []) {

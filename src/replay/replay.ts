@@ -57,12 +57,15 @@ class Filter {
     const low = area.u32[word] as number
     if (high < this.#fromHigh || (high === this.#fromHigh && low < this.#fromLow)) return false
     if (high > this.#toHigh || (high === this.#toHigh && low >= this.#toLow)) return false
-    return this.#instruments === undefined || this.#isWanted(area.u32[(at + L.HEAD_INSTRUMENT) >> 2] as number, area, at)
+    return (
+      this.#instruments === undefined || this.#isWanted(area.u32[(at + L.HEAD_INSTRUMENT) >> 2] as number, area, at)
+    )
   }
 
   #isWanted(number: number, area: CellArea, at: number): boolean {
     // Gaps and drops that concern every instrument concern the wanted ones too.
-    if (number === 0) return area.u8[at + L.HEAD_TYPE] === L.RecordType.gap || area.u8[at + L.HEAD_TYPE] === L.RecordType.drop
+    if (number === 0)
+      return area.u8[at + L.HEAD_TYPE] === L.RecordType.gap || area.u8[at + L.HEAD_TYPE] === L.RecordType.drop
     const known = this.#numbers[number] ?? 0
     if (known !== 0) return known === 1
     const key = this.#segment.definitions[number]?.key
@@ -167,7 +170,9 @@ class Cursor {
         const { area } = this.#window as Window
         const at = this.#next
         this.#next = at + (area.u8[at] as number) * L.CELL_BYTES
-        if (this.#filter.takes(area, at)) return this.#standAt(area, at)
+        if (!this.#filter.takes(area, at)) continue
+        this.#standAt(area, at)
+        return
       }
       if (this.#window === undefined || this.#block === this.#window.count) {
         const next = this.#windows.next()
@@ -179,7 +184,10 @@ class Cursor {
         this.#gaps = this.#filter.gapsOf(next.value)
         this.#block = 0
       }
-      if (this.#gaps[0]?.before === this.#block) return this.#standAt((this.#gaps.shift() as PlacedGap).area, 0)
+      if (this.#gaps[0]?.before === this.#block) {
+        this.#standAt((this.#gaps.shift() as PlacedGap).area, 0)
+        return
+      }
       this.#next = this.#window.payloads[PAYLOAD_FIELDS * this.#block] as number
       this.#end = this.#next + (this.#window.payloads[PAYLOAD_FIELDS * this.#block + 1] as number)
       this.#block++

@@ -12,8 +12,8 @@ import { Log } from '../../src/open-log.ts'
 import * as L from '../../src/records/layout.ts'
 import { createSimulators, type Simulator } from '../../src/simulate/simulator.ts'
 
-const ROUNDS = Number(process.env['TICKFORGE_CRASH_ROUNDS'] ?? 5)
-const SEED = Number(process.env['TICKFORGE_CRASH_SEED'] ?? Date.now() % 1_000_000)
+const ROUNDS = Number(process.env.TICKFORGE_CRASH_ROUNDS ?? 5)
+const SEED = Number(process.env.TICKFORGE_CRASH_SEED ?? Date.now() % 1_000_000)
 const CLI = join(import.meta.dirname, '../../bin/tickforge.mjs')
 const ROUND_TIMEOUT_MS = 20_000
 
@@ -57,7 +57,9 @@ function random(seed: number): () => number {
 }
 
 function exited(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => (child.exitCode !== null || child.signalCode !== null ? resolve() : child.once('exit', () => resolve())))
+  return new Promise((resolve) =>
+    child.exitCode !== null || child.signalCode !== null ? resolve() : child.once('exit', () => resolve()),
+  )
 }
 
 describe(`a recorder that is killed ${ROUNDS} times (seed ${SEED})`, () => {
@@ -80,9 +82,13 @@ describe(`a recorder that is killed ${ROUNDS} times (seed ${SEED})`, () => {
 
   function start(): ChildProcess {
     const endpoints = simulators.flatMap((s) => ['--endpoint', `${s.venue}=127.0.0.1:${s.port}`])
-    const child = spawn(process.execPath, [CLI, 'record', 'binance:BTCUSDT', 'kraken:BTC/USD', '--dir', directory, '--flush-ms', '5', ...endpoints], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
+    const child = spawn(
+      process.execPath,
+      [CLI, 'record', 'binance:BTCUSDT', 'kraken:BTC/USD', '--dir', directory, '--flush-ms', '5', ...endpoints],
+      {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    )
     child.stderr?.on('data', (chunk: Buffer) => {
       errors = (errors + chunk.toString()).slice(-4000)
     })
@@ -94,14 +100,16 @@ describe(`a recorder that is killed ${ROUNDS} times (seed ${SEED})`, () => {
     const until = performance.now() + ROUND_TIMEOUT_MS
     for (;;) {
       const page = readPage(directory)
-      if (page?.processId === child.pid && page.durable >= records) return page
+      if (page !== undefined && page.processId === child.pid && page.durable >= records) return page
       if (child.exitCode !== null) throw new Error(`the recorder ended with ${child.exitCode}:\n${errors}`)
       if (performance.now() > until) throw new Error(`the recorder did not record:\n${errors}`)
       await sleep(2)
     }
   }
 
-  it('loses nothing that was durable, recovers by itself every time, and verifies', { timeout: (ROUNDS + 2) * ROUND_TIMEOUT_MS }, async () => {
+  it('loses nothing that was durable, recovers by itself every time, and verifies', {
+    timeout: (ROUNDS + 2) * ROUND_TIMEOUT_MS,
+  }, async () => {
     const next = random(SEED)
     for (let round = 0; round < ROUNDS; round++) {
       const child = start()
@@ -116,7 +124,9 @@ describe(`a recorder that is killed ${ROUNDS} times (seed ${SEED})`, () => {
       expect(segment, `round ${round}: the segment of the control page`).toBeDefined()
       const kept = segment?.native.recordCount ?? 0n
       log.close()
-      expect(kept, `round ${round}: records on the disk`).toBeGreaterThanOrEqual(page.recordCount - (page.written - page.durable))
+      expect(kept, `round ${round}: records on the disk`).toBeGreaterThanOrEqual(
+        page.recordCount - (page.written - page.durable),
+      )
     }
 
     const child = start()
@@ -129,7 +139,8 @@ describe(`a recorder that is killed ${ROUNDS} times (seed ${SEED})`, () => {
     expect(report.problems).toEqual([])
     expect(report.ok).toBe(true)
     expect(report.index).toEqual({ ok: report.segments, missing: 0, wrong: 0 })
-    for (const { file } of new Log(directory).segments) expect(loadNative().scanSegment(file.path).tornTailBytes).toBe(0)
+    for (const { file } of new Log(directory).segments)
+      expect(loadNative().scanSegment(file.path).tornTailBytes).toBe(0)
   })
 
   it('leaves one gap record of cause unclean_stop for every kill', () => {

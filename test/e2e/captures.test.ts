@@ -33,21 +33,39 @@ describe("an import of hftbacktest's logs", () => {
     const chains = HFTBACKTEST.map(([venue, files]) => ({
       venue,
       files,
-      paths: capturePaths(context, files.map((file) => `hftbacktest/${file}`)),
+      paths: capturePaths(
+        context,
+        files.map((file) => `hftbacktest/${file}`),
+      ),
     }))
     const directory = temporaryDirectory()
-    const report = await importCaptures({ directory, format: 'hftbacktest', paths: chains.flatMap(({ paths }) => paths) })
+    const report = await importCaptures({
+      directory,
+      format: 'hftbacktest',
+      paths: chains.flatMap(({ paths }) => paths),
+    })
     expect(report).toMatchObject({ rejectedFrames: 0, gaps: 0, files: 9 })
 
     const verified = verify(directory)
-    expect(verified).toMatchObject({ ok: true, gaps: 0, drops: 0, rejectedFrames: 0, corruptBlocks: 0, tornTailBytes: 0, problems: [] })
+    expect(verified).toMatchObject({
+      ok: true,
+      gaps: 0,
+      drops: 0,
+      rejectedFrames: 0,
+      corruptBlocks: 0,
+      tornTailBytes: 0,
+      problems: [],
+    })
     expect(verified.continuity).toMatchObject({ broken: 0 })
     expect(verified.continuity.checked).toBeGreaterThan(80_000)
 
     const log = new Log(directory)
     const counts = expectLog(
       log,
-      chains.map(({ venue, files, paths }) => new ExpectedRecords(files.join(' '), hftbacktestMessages(paths), binanceReading(venue))),
+      chains.map(
+        ({ venue, files, paths }) =>
+          new ExpectedRecords(files.join(' '), hftbacktestMessages(paths), binanceReading(venue)),
+      ),
     )
     log.close()
     expect(Object.values(counts).reduce((sum, count) => sum + count)).toBe(report.frames)
@@ -55,19 +73,31 @@ describe("an import of hftbacktest's logs", () => {
 })
 
 describe("an import of cryptofeed's captures", () => {
-  it.for(CRYPTOFEED)('of %s holds every record, decimal for decimal, with no gap and nothing rejected', async ([name, proof, reading], context) => {
-    const [path] = capturePaths(context, [`cryptofeed-v3/${name}.jsonl.zst`]) as [string]
-    const directory = temporaryDirectory()
-    const report = await importCaptures({ directory, format: 'cryptofeed', paths: [path] })
-    expect(report).toMatchObject({ rejectedFrames: 0, gaps: 0 })
+  it.for(CRYPTOFEED)(
+    'of %s holds every record, decimal for decimal, with no gap and nothing rejected',
+    async ([name, proof, reading], context) => {
+      const [path] = capturePaths(context, [`cryptofeed-v3/${name}.jsonl.zst`]) as [string]
+      const directory = temporaryDirectory()
+      const report = await importCaptures({ directory, format: 'cryptofeed', paths: [path] })
+      expect(report).toMatchObject({ rejectedFrames: 0, gaps: 0 })
 
-    expect(verify(directory)).toMatchObject({ ok: true, gaps: 0, drops: 0, rejectedFrames: 0, problems: [], ...proof })
+      expect(verify(directory)).toMatchObject({
+        ok: true,
+        gaps: 0,
+        drops: 0,
+        rejectedFrames: 0,
+        problems: [],
+        ...proof,
+      })
 
-    const log = new Log(directory)
-    expectLog(
-      log,
-      [...cryptofeedMessages(path)].map(([connection, messages]) => new ExpectedRecords(connection, messages, reading())),
-    )
-    log.close()
-  })
+      const log = new Log(directory)
+      expectLog(
+        log,
+        [...cryptofeedMessages(path)].map(
+          ([connection, messages]) => new ExpectedRecords(connection, messages, reading()),
+        ),
+      )
+      log.close()
+    },
+  )
 })

@@ -10,14 +10,20 @@ type Level = [price: string, size: string]
 type Members = Record<string, string> & { b: Level[]; a: Level[]; bids: Level[]; asks: Level[] }
 
 const ms = (text: string | undefined): string | null => (text === undefined ? null : `${text}000000`)
-const levels = (of: readonly (readonly string[])[]): Level[] => of.map(([price, size]) => [price as string, size as string])
+const levels = (of: readonly (readonly string[])[]): Level[] =>
+  of.map(([price, size]) => [price as string, size as string])
 const optional = (name: string, value: string | null | undefined): Expected => (value == null ? {} : { [name]: value })
 
 function text(message: WireMessage, reason: string): Expected[] {
   return [{ type: 'text', ts_recv: message.ts, ts_event: null, reason, text: message.text }]
 }
 
-const BINANCE_KINDS: Record<string, string> = { MARKET: 'market', INSURANCE_FUND: 'insurance_fund', ADL: 'adl', NA: 'not_applicable' }
+const BINANCE_KINDS: Record<string, string> = {
+  MARKET: 'market',
+  INSURANCE_FUND: 'insurance_fund',
+  ADL: 'adl',
+  NA: 'not_applicable',
+}
 
 /** Binance spot and futures; a reading remembers the last symbol for snapshots that name none. */
 export function binanceReading(venue: string): Reading {
@@ -46,7 +52,8 @@ export function binanceReading(venue: string): Reading {
     if (message.kind === 'rest') {
       const members = outer as Members
       if (members.lastUpdateId === undefined) return []
-      const symbol = message.url === '' ? (members.symbol ?? lastSymbol) : new URL(message.url).searchParams.get('symbol')
+      const symbol =
+        message.url === '' ? (members.symbol ?? lastSymbol) : new URL(message.url).searchParams.get('symbol')
       return symbol == null ? text(message, 'control') : [book(ts, symbol, members, true)]
     }
     if (typeof outer.stream !== 'string') return text(message, 'control')
@@ -118,10 +125,14 @@ export function krakenReading(): Reading {
     }
     if (channel === 'ticker') {
       const { a, b } = frame[1] as { a: string[]; b: string[] }
-      return [{ type: 'quote', ...head, ts_event: null, bid_price: b[0], bid_size: b[2], ask_price: a[0], ask_size: a[2] }]
+      return [
+        { type: 'quote', ...head, ts_event: null, bid_price: b[0], bid_size: b[2], ask_price: a[0], ask_size: a[2] },
+      ]
     }
     if (!channel.startsWith('book')) return text(message, 'unmapped')
-    const parts = Object.assign({}, ...frame.slice(1, -2)) as Partial<Record<'as' | 'bs' | 'a' | 'b', string[][]>> & { c?: string }
+    const parts = Object.assign({}, ...frame.slice(1, -2)) as Partial<Record<'as' | 'bs' | 'a' | 'b', string[][]>> & {
+      c?: string
+    }
     const bids = parts.bs ?? parts.b ?? []
     const asks = parts.as ?? parts.a ?? []
     const times = [...bids, ...asks].map((level) => BigInt(secondsToNs(level[2] as string)))
@@ -154,7 +165,12 @@ interface CoinbaseEvent {
 export function coinbaseReading(): Reading {
   return (message) => {
     if (message.kind === 'rest') return []
-    const frame = parseExact(message.text) as { channel: string; timestamp: string; sequence_num: string; events: CoinbaseEvent[] }
+    const frame = parseExact(message.text) as {
+      channel: string
+      timestamp: string
+      sequence_num: string
+      events: CoinbaseEvent[]
+    }
     const sent = isoToNs(frame.timestamp)
     const sequence = frame.sequence_num
     const head = (product: string | undefined) => ({ instrument: `coinbase:${product}`, ts_recv: message.ts })
@@ -162,7 +178,9 @@ export function coinbaseReading(): Reading {
       return frame.events.map((event) => {
         const times = event.updates.map((update) => BigInt(isoToNs(update.event_time)))
         const side = (name: string) =>
-          event.updates.filter((u) => u.side === name).map((u): Level => [minimal(u.price_level), minimal(u.new_quantity)])
+          event.updates
+            .filter((u) => u.side === name)
+            .map((u): Level => [minimal(u.price_level), minimal(u.new_quantity)])
         return {
           type: 'book',
           ...head(event.product_id),
@@ -208,6 +226,7 @@ export function coinbaseReading(): Reading {
           ts_sent: sent,
         }))
     }
-    return [{ type: 'text', ts_recv: message.ts, ts_event: null, reason: 'control', sequence, text: message.text }]
+    const reason = ['heartbeats', 'subscriptions'].includes(frame.channel) ? 'control' : 'unmapped'
+    return [{ type: 'text', ts_recv: message.ts, ts_event: null, reason, sequence, text: message.text }]
   }
 }

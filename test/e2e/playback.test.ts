@@ -2,7 +2,7 @@
 // import of the capture holds, but for what only the two recordings know (receive times, connections, frame numbers).
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { importCaptures, type CaptureFormat } from '../../src/import/import.ts'
+import { type CaptureFormat, importCaptures } from '../../src/import/import.ts'
 import { verify } from '../../src/log/verify.ts'
 import { createSimulator } from '../../src/simulate/simulator.ts'
 import { capturePaths } from '../helpers/captures.ts'
@@ -21,7 +21,12 @@ interface Played {
 }
 
 const CAPTURES: Played[] = [
-  { venue: 'binance', format: 'hftbacktest', capture: 'hftbacktest/spot/btcusdt_20240808.gz', instrument: 'binance:BTCUSDT' },
+  {
+    venue: 'binance',
+    format: 'hftbacktest',
+    capture: 'hftbacktest/spot/btcusdt_20240808.gz',
+    instrument: 'binance:BTCUSDT',
+  },
   {
     venue: 'binance-usdm',
     format: 'hftbacktest',
@@ -36,8 +41,19 @@ const CAPTURES: Played[] = [
     instrument: 'binance-coinm:BTCUSD_PERP',
     protocol: 'binance-coinm-1',
   },
-  { venue: 'kraken', format: 'cryptofeed', capture: 'cryptofeed-v3/KRAKEN.jsonl.zst', instrument: 'kraken:XBT/USD', protocol: 'kraken-v1' },
-  { venue: 'coinbase', format: 'cryptofeed', capture: 'cryptofeed-v3/COINBASE.jsonl.zst', instrument: 'coinbase:BTC-USD' },
+  {
+    venue: 'kraken',
+    format: 'cryptofeed',
+    capture: 'cryptofeed-v3/KRAKEN.jsonl.zst',
+    instrument: 'kraken:XBT/USD',
+    protocol: 'kraken-v1',
+  },
+  {
+    venue: 'coinbase',
+    format: 'cryptofeed',
+    capture: 'cryptofeed-v3/COINBASE.jsonl.zst',
+    instrument: 'coinbase:BTC-USD',
+  },
 ]
 
 /** Plays a capture to a recorder as fast as it reads. */

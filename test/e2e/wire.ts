@@ -46,14 +46,23 @@ export function* hftbacktestMessages(paths: readonly string[]): Generator<WireMe
 export function cryptofeedMessages(path: string): Map<string, WireMessage[]> {
   const connections = new Map<string, WireMessage[]>()
   for (const line of linesOf(decompress(readFileSync(path)))) {
-    const { t, conn, ts, url, data } = JSON.parse(line.replace(/"ts": ?([0-9.]+)/, '"ts":"$1"')) as Record<string, string>
+    const { t, conn, ts, url, data } = JSON.parse(line.replace(/"ts": ?([0-9.]+)/, '"ts":"$1"')) as Record<
+      string,
+      string
+    >
     if (t !== 'recv' && t !== 'http') continue
     const name = t === 'http' ? 'rest' : (conn as string)
     const messages = connections.get(name) ?? []
     connections.set(name, messages)
-    messages.push({ kind: t === 'http' ? 'rest' : 'frame', ts: secondsToNs(ts as string), url: url ?? '', text: data ?? '' })
+    messages.push({
+      kind: t === 'http' ? 'rest' : 'frame',
+      ts: secondsToNs(ts as string),
+      url: url ?? '',
+      text: data ?? '',
+    })
   }
-  for (const message of connections.get('rest') ?? []) if (message.text === '') throw new Error(`${message.url} has no body`)
+  for (const message of connections.get('rest') ?? [])
+    if (message.text === '') throw new Error(`${message.url} has no body`)
   return connections
 }
 

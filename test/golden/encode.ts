@@ -1,6 +1,7 @@
 // Frames to records, through the normalisers, into any memory of cells.
-import { adapterFor, findVenue } from '../../src/feeds/registry.ts'
+
 import type { Normalizer, Stamp } from '../../src/feeds/feed.ts'
+import { adapterFor, findVenue } from '../../src/feeds/registry.ts'
 import type { CellWriter } from '../../src/records/cell-writer.ts'
 import { GapCause } from '../../src/records/layout.ts'
 import type { GoldenFrame } from './frames.ts'

@@ -28,7 +28,7 @@ async function freeze(): Promise<void> {
   writeFileSync(join(GOLDEN, 'venues.verify.json'), `${JSON.stringify(verify(VENUES), null, 2)}\n`)
 }
 
-if (process.env['TICKFORGE_FREEZE_GOLDEN'] === '1' && !existsSync(VENUES)) await freeze()
+if (process.env.TICKFORGE_FREEZE_GOLDEN === '1' && !existsSync(VENUES)) await freeze()
 
 function lines(directory: string): string[] {
   const log = new Log(directory)
@@ -60,9 +60,7 @@ function producedCells(directory: string): Buffer {
 
 describe('the golden files of format version 1', () => {
   it('are read as they were when they were frozen', () => {
-    expect(lines(VENUES)).toEqual(
-      readFileSync(join(GOLDEN, 'venues.replay.jsonl'), 'utf8').split(/(?<=\n)/),
-    )
+    expect(lines(VENUES)).toEqual(readFileSync(join(GOLDEN, 'venues.replay.jsonl'), 'utf8').split(/(?<=\n)/))
   })
 
   it('verify as they did', () => {
@@ -83,7 +81,9 @@ describe('the golden files of format version 1', () => {
       const journal = new Journal({ directory, name: 'golden', newPart: true })
       encode(GOLDEN_FRAMES, journal.writer)
       await journal.close()
-      expect(listSegments(directory).map((f) => f.path.slice(directory.length))).toEqual(listSegments(VENUES).map((f) => f.path.slice(VENUES.length)))
+      expect(listSegments(directory).map((f) => f.path.slice(directory.length))).toEqual(
+        listSegments(VENUES).map((f) => f.path.slice(VENUES.length)),
+      )
       expect(producedCells(directory).equals(producedCells(VENUES))).toBe(true)
     } finally {
       rmSync(directory, { recursive: true, force: true })

@@ -22,7 +22,12 @@ async function buildOnce(): Promise<void> {
   try {
     if (current()) return
     const inputs = step.inputs()
-    await step.run()
+    try {
+      await step.run()
+    } catch (error) {
+      // What the compiler said is worth more than that it failed.
+      throw new Error(`src cannot be compiled:\n${(error as { output?: string }).output ?? String(error)}`)
+    }
     stamps.write(step.name, inputs)
   } finally {
     release()

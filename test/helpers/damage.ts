@@ -1,6 +1,5 @@
 // Damage done to segments on purpose.
 import { closeSync, openSync, readdirSync, readSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
 import { listSegments } from '../../src/log/directory.ts'
 import { loadNative } from '../../src/native/binding.ts'
 import * as L from '../../src/records/layout.ts'
@@ -36,7 +35,7 @@ export function flipByte(path: string, offset: number): void {
 export function damageBlock(directory: string, block: number, part: 'payload' | 'header'): void {
   const path = segmentPath(directory)
   const offset = blockOffsets(path)[block] as number
-  flipByte(path, part === 'header' ? offset + 20 : offset + L.BLOCK_HEADER_BYTES + 70)
+  flipByte(path, part === 'header' ? offset + 20 : offset + L.BLOCK_HEADER_BYTES + 40)
 }
 
 /** Replaces bytes of a file. */

@@ -2,11 +2,11 @@
 import { copyFileSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { TickforgeError } from '../../src/errors.ts'
 import { verify } from '../../src/log/verify.ts'
 import { Log } from '../../src/open-log.ts'
 import * as L from '../../src/records/layout.ts'
 import { blockOffsets, damageBlock, flipByte, indexPath, overwrite, seal, segmentPath } from '../helpers/damage.ts'
+import { codeThrown } from '../helpers/error-codes.ts'
 import { HandWriter, NOON, readAll, replayed, SECOND, tradeIds } from '../helpers/logs.ts'
 import { temporaryDirectory } from '../helpers/temporary.ts'
 
@@ -27,15 +27,6 @@ const range = (from: number, to: number): number[] => Array.from({ length: to - 
 /** Without the trades of block 2, which is the third one. */
 const SPARED = [...range(0, 10), ...range(20, 40)]
 
-function codeOf(act: () => unknown): string {
-  try {
-    act()
-  } catch (error) {
-    return error instanceof TickforgeError ? error.code : String(error)
-  }
-  return 'nothing was thrown'
-}
-
 describe('a block in the middle that fails its CRC', () => {
   it.each(['payload', 'header'] as const)('(%s) becomes a gap in its place; all others are read', async (part) => {
     const directory = await fiveBlocks()
@@ -55,7 +46,13 @@ describe('a block in the middle that fails its CRC', () => {
       received_id: '22',
     })
     expect(log.damage).toEqual([
-      { path: segmentPath(directory), firstRecord: 12n, endRecord: 22n, tsBefore: NOON + 9n * SECOND, tsAfter: NOON + 20n * SECOND },
+      {
+        path: segmentPath(directory),
+        firstRecord: 12n,
+        endRecord: 22n,
+        tsBefore: NOON + 9n * SECOND,
+        tsAfter: NOON + 20n * SECOND,
+      },
     ])
     log.close()
     expect(verify(directory)).toMatchObject({ ok: false, corruptBlocks: 1, tornTailBytes: 0, records: 32 })
@@ -238,11 +235,11 @@ describe('an index', () => {
 describe('a directory', () => {
   it('that is not there, is a file, or holds nothing of ours is told apart', () => {
     const directory = temporaryDirectory()
-    expect(codeOf(() => new Log(join(directory, 'nowhere')))).toBe('TF_NO_DIRECTORY')
+    expect(codeThrown(() => new Log(join(directory, 'nowhere')))).toBe('TF_NO_DIRECTORY')
     writeFileSync(join(directory, 'notes.txt'), 'nothing')
-    expect(codeOf(() => new Log(join(directory, 'notes.txt')))).toBe('TF_NO_DIRECTORY')
-    expect(codeOf(() => new Log(directory))).toBe('TF_FOREIGN_DIRECTORY')
-    expect(codeOf(() => verify(directory))).toBe('TF_FOREIGN_DIRECTORY')
+    expect(codeThrown(() => new Log(join(directory, 'notes.txt')))).toBe('TF_NO_DIRECTORY')
+    expect(codeThrown(() => new Log(directory))).toBe('TF_FOREIGN_DIRECTORY')
+    expect(codeThrown(() => verify(directory))).toBe('TF_FOREIGN_DIRECTORY')
   })
 
   it('with a segment of a newer version is refused as such, and the file is left alone', async () => {
@@ -253,16 +250,16 @@ describe('a directory', () => {
     overwrite(path, 0, seal(header))
     rmSync(indexPath(directory))
     const before = readFileSync(path)
-    expect(codeOf(() => new Log(directory))).toBe('TF_NEWER_FORMAT')
+    expect(codeThrown(() => new Log(directory))).toBe('TF_NEWER_FORMAT')
     expect(verify(directory)).toMatchObject({ ok: false, unreadable: [{ path, code: 'TF_NEWER_FORMAT' }] })
-    expect(codeOf(() => new HandWriter(directory))).toBe('TF_NEWER_FORMAT')
+    expect(codeThrown(() => new HandWriter(directory))).toBe('TF_NEWER_FORMAT')
     expect(readFileSync(path).equals(before)).toBe(true)
   })
 
   it('with a file that is only named like a segment is refused', async () => {
     const directory = await fiveBlocks()
     writeFileSync(join(directory, '2024-08-09.main.000.tfs'), 'this is no segment, whatever its name says'.repeat(200))
-    expect(codeOf(() => new Log(directory))).toBe('TF_FOREIGN_DIRECTORY')
+    expect(codeThrown(() => new Log(directory))).toBe('TF_FOREIGN_DIRECTORY')
   })
 
   it('may hold files of others and an empty segment', async () => {

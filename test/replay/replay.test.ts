@@ -1,22 +1,18 @@
 import { describe, expect, it } from 'vitest'
-import { TickforgeError } from '../../src/errors.ts'
 import { Log, openLog } from '../../src/open-log.ts'
 import { GapCause } from '../../src/records/layout.ts'
 import type { RecordName } from '../../src/records/record-view.ts'
+import { codeThrown } from '../helpers/error-codes.ts'
 import { DAY, HandWriter, NOON, readAll, replayed, SECOND, tradeIds } from '../helpers/logs.ts'
 import { sharedDirectory, temporaryDirectory } from '../helpers/temporary.ts'
 
-function codeOf(act: () => unknown): string {
-  try {
-    act()
-  } catch (error) {
-    return error instanceof TickforgeError ? error.code : String(error)
-  }
-  return 'nothing was thrown'
-}
-
 /** A log of trades: each group becomes one block of the segment. */
-async function blocksOf(directory: string, groups: readonly (readonly bigint[])[], name = 'main', key = 'binance:BTCUSDT'): Promise<void> {
+async function blocksOf(
+  directory: string,
+  groups: readonly (readonly bigint[])[],
+  name = 'main',
+  key = 'binance:BTCUSDT',
+): Promise<void> {
   const hand = new HandWriter(directory, { name })
   let id = 0
   for (const group of groups) {
@@ -53,7 +49,12 @@ describe('a range of a log', async () => {
 
   it('takes times as ISO text, integer text, bigint and Date', () => {
     const ids = tradeIds(log, { from: NOON + 3n * SECOND })
-    for (const from of ['2024-08-08T12:00:03Z', '2024-08-08T12:00:03.000000000Z', String(NOON + 3n * SECOND), new Date('2024-08-08T12:00:03Z')]) {
+    for (const from of [
+      '2024-08-08T12:00:03Z',
+      '2024-08-08T12:00:03.000000000Z',
+      String(NOON + 3n * SECOND),
+      new Date('2024-08-08T12:00:03Z'),
+    ]) {
       expect(tradeIds(log, { from })).toEqual(ids)
     }
     expect(tradeIds(log, { from: '2024-08-08T12:00:03.000000001Z' })).toEqual(ids.slice(1))
@@ -67,16 +68,17 @@ describe('a range of a log', async () => {
   })
 
   it('that makes no sense is refused before anything is read', () => {
-    expect(codeOf(() => log.replay({ from: NOON + 1n, to: NOON }))).toBe('TF_BAD_RANGE')
-    expect(codeOf(() => log.replay({ from: 'yesterday' }))).toBe('TF_BAD_TIME')
-    expect(codeOf(() => log.replay({ to: '2024-02-30' }))).toBe('TF_BAD_TIME')
-    expect(codeOf(() => log.replay({ instruments: ['binance:BTCUSDC'] }))).toBe('TF_UNKNOWN_INSTRUMENT')
-    expect(codeOf(() => log.replay({ types: ['trades' as RecordName] }))).toBe('TF_USAGE')
+    expect(codeThrown(() => log.replay({ from: NOON + 1n, to: NOON }))).toBe('TF_BAD_RANGE')
+    expect(codeThrown(() => log.replay({ from: 'yesterday' }))).toBe('TF_BAD_TIME')
+    expect(codeThrown(() => log.replay({ to: '2024-02-30' }))).toBe('TF_BAD_TIME')
+    expect(codeThrown(() => log.replay({ instruments: ['binance:BTCUSDC'] }))).toBe('TF_UNKNOWN_INSTRUMENT')
+    expect(codeThrown(() => log.replay({ types: ['trades' as RecordName] }))).toBe('TF_USAGE')
   })
 
   it('is the same by for, by for await, and when it is read again', async () => {
     const batches = log.replay({ types: ['trade'] })
-    const prices = (): string[] => [...batches].flatMap((batch) => Array.from(batch, (r) => (r.type === 'trade' ? r.price : '')))
+    const prices = (): string[] =>
+      [...batches].flatMap((batch) => Array.from(batch, (r) => (r.type === 'trade' ? r.price : '')))
     const waited: string[] = []
     for await (const batch of batches) for (const r of batch) if (r.type === 'trade') waited.push(r.price)
     expect(prices()).toEqual(waited)
@@ -132,7 +134,10 @@ describe('segments of one day', () => {
     await blocksOf(directory, [at(0, 1)])
     const hand = new HandWriter(directory, { newPart: true })
     const number = hand.instrument(NOON + 5n * SECOND, 'binance:BTCUSDT')
-    await hand.trade(NOON + 5n * SECOND, number, 50).trade(NOON + 6n * SECOND, number, 51).close()
+    await hand
+      .trade(NOON + 5n * SECOND, number, 50)
+      .trade(NOON + 6n * SECOND, number, 51)
+      .close()
     const log = new Log(directory)
     expect(log.segments.map(({ file }) => file.part)).toEqual([0, 1])
     expect(tradeIds(log)).toEqual([1, 2, 50, 51])
@@ -200,9 +205,16 @@ describe('a filter', async () => {
   const hand = new HandWriter(directory)
   const btc = hand.instrument(NOON, 'binance:BTCUSDT')
   const eth = hand.instrument(NOON, 'binance:ETHUSDT')
-  hand.trade(NOON + 1n, btc, 1).trade(NOON + 2n, eth, 2).quote(NOON + 3n, btc).quote(NOON + 4n, eth)
+  hand
+    .trade(NOON + 1n, btc, 1)
+    .trade(NOON + 2n, eth, 2)
+    .quote(NOON + 3n, btc)
+    .quote(NOON + 4n, eth)
   hand.gap(NOON + 5n, btc, GapCause.sequence).gap(NOON + 6n, eth, GapCause.sequence)
-  hand.gap(NOON + 7n, 0, GapCause.disconnect).gap(NOON + 8n, 0, GapCause.stop, 0).text(NOON + 9n, 'hello')
+  hand
+    .gap(NOON + 7n, 0, GapCause.disconnect)
+    .gap(NOON + 8n, 0, GapCause.stop, 0)
+    .text(NOON + 9n, 'hello')
   // More digits date a new definition: the same instrument under another number.
   const finer = hand.instrument(NOON + 10n, 'binance:BTCUSDT', { priceDecimals: 4 })
   hand.trade(NOON + 11n, finer, 3)
@@ -220,7 +232,13 @@ describe('a filter', async () => {
       'instrument 10',
       'trade 11',
     ])
-    expect(summary({ instruments: ['binance:ETHUSDT'], from: NOON + 1n })).toEqual(['trade 2', 'quote 4', 'gap 6', 'gap 7', 'gap 8'])
+    expect(summary({ instruments: ['binance:ETHUSDT'], from: NOON + 1n })).toEqual([
+      'trade 2',
+      'quote 4',
+      'gap 6',
+      'gap 7',
+      'gap 8',
+    ])
   })
 
   it('by instrument finds it under every number that it had', () => {

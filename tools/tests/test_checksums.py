@@ -73,6 +73,16 @@ def test_a_split_snapshot_is_one_book_and_is_checked_at_its_last_part(tmp_path: 
     assert counts(tmp_path, snapshot(), *parts) == (1, 0)
 
 
+def test_what_is_left_of_a_snapshot_behind_damage_is_no_snapshot(tmp_path: Path) -> None:
+    part = event([], ASKS, checksum(BIDS, ASKS), flags=SNAPSHOT | LAST, frame=7)
+    whole = event(BIDS, ASKS, checksum(BIDS, ASKS), flags=SNAPSHOT | LAST, frame=8)
+    define = instrument(1, "XBT/USD", venue="kraken", exponents=(-1, -8), rule=1)
+    log = Log().block(segment_start(), define, connection(1))
+    log.block(event(BIDS, [], flags=SNAPSHOT, frame=7)).block(part).block(whole)
+    log.data[4096 + 70] ^= 1
+    assert verify_segment(log.save(tmp_path))["checksums"] == {"checked": 1, "passed": 1, "failed": 0}
+
+
 def test_a_second_snapshot_replaces_the_book(tmp_path: Path) -> None:
     assert counts(
         tmp_path, snapshot(), event(BIDS[:2], ASKS[:1], checksum(BIDS[:2], ASKS[:1]), flags=SNAPSHOT | LAST, frame=8)

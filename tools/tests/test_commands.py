@@ -51,10 +51,17 @@ def test_missing_paths_leave_with_4_and_wrong_usage_with_2(tmp_path: Path) -> No
         assert left.value.code == 2
 
 
-def test_a_newer_segment_leaves_with_8(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_newer_segment_leaves_with_7_and_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     writer.Log().block(writer.segment_start(), version=2).save(tmp_path, index=False)
-    assert (verify_segment.main([str(tmp_path)]), dump_records.main([str(tmp_path)])) == (8, 8)
+    assert dump_records.main([str(tmp_path)]) == 7
     assert "version 2" in capsys.readouterr().err
+    demo.log().save(tmp_path, "2024-08-09.main.000")
+    assert verify_segment.main(["--json", str(tmp_path)]) == 7
+    report = json.loads(capsys.readouterr().out)
+    assert [(Path(one["path"]).name, one["code"]) for one in report["unreadable"]] == [
+        ("2024-08-08.main.000.tfs", "TF_NEWER_FORMAT")
+    ]
+    assert (report["ok"], report["segments"], report["blocks"]) == (False, 1, 6), "the other segment is verified"
 
 
 def test_dump_prints_text_for_every_number_that_json_would_round(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def diff(
     return book(1, (first, last, previous), [(100, 1)], flags=flags, at=frame(conn, last), number=number)
 
 
-def snapshot(last: int, *, conn: int = 9, flags: int = SNAP) -> bytes:
+def snapshot(last: int, *, conn: int = 0, flags: int = SNAP) -> bytes:
     return book(1, (NONE_U64, last, NONE_U64), [(100, 1)], flags=flags, at=frame(conn, last))
 
 
@@ -84,17 +84,24 @@ def test_range(tmp_path: Path, records: list[bytes], expected: tuple[int, int]) 
 @pytest.mark.parametrize(
     ("records", "expected"),
     [
-        ([snapshot(100), diff(90, 95), diff(96, 103)], (2, 0)),
-        ([snapshot(100), diff(90, 100), diff(101, 103)], (2, 0)),
-        ([snapshot(100), diff(102, 103)], (1, 1)),
+        ([snapshot(100, conn=1), diff(90, 95), diff(96, 103)], (2, 0)),
+        ([snapshot(100, conn=1), diff(90, 100), diff(101, 103)], (2, 0)),
+        ([snapshot(100, conn=1), diff(102, 103)], (0, 0)),
+        ([snapshot(100), diff(90, 95), diff(96, 103)], (1, 0)),
+        ([diff(90, 95), snapshot(100), diff(96, 103)], (2, 0)),
         ([diff(90, 95), diff(96, 103), snapshot(100)], (2, 0)),
         ([diff(90, 95), diff(96, 103), snapshot(97), diff(104, 105)], (3, 0)),
+        ([diff(90, 95), snapshot(50), diff(96, 103)], (1, 0)),
+        ([diff(90, 95), snapshot(93), snapshot(91), diff(96, 103)], (2, 0)),
+        ([diff(90, 95), snapshot(120), snapshot(100), diff(96, 104), diff(105, 125)], (3, 0)),
         ([diff(90, 95), snapshot(100), diff(96, 98), diff(99, 104)], (3, 0)),
-        ([diff(102, 103), snapshot(100)], (1, 1)),
+        ([diff(102, 103), snapshot(100)], (0, 0)),
         ([diff(90, 95), snapshot(100), gap(1, number=1), diff(300, 305)], (0, 0)),
         ([snapshot(100), connection(1), diff(300, 305)], (0, 0)),
         ([snapshot(100), gap(1, at=frame(1, 1)), diff(300, 305)], (0, 0)),
+        ([diff(90, 95), gap(1, at=frame(1, 1)), snapshot(100), diff(99, 104)], (1, 0)),
         ([diff(90, 105), diff(90, 104, conn=2), snapshot(100)], (2, 0)),
+        ([diff(90, 105), diff(90, 104, conn=2), snapshot(100, conn=2)], (1, 0)),
         ([diff(50, 60), snapshot(100)], (0, 0)),
         ([diff(102, 103), snapshot(100, conn=1, flags=LAST | SNAPSHOT)], (0, 0)),
     ],
@@ -102,14 +109,21 @@ def test_range(tmp_path: Path, records: list[bytes], expected: tuple[int, int]) 
         "straddled",
         "exact",
         "too late",
+        "of no connection, before any update",
+        "of no connection",
         "received before",
         "received before and after",
+        "stale",
+        "passed over",
+        "replaced",
         "waits",
         "late before",
         "gap clears it",
         "reopened",
         "gap of connection",
+        "after a gap of the connection",
         "every connection",
+        "its own connection",
         "nothing yet",
         "only rest",
     ],
@@ -123,11 +137,13 @@ def test_snapshots_of_rule_range(tmp_path: Path, records: list[bytes], expected:
     [
         ([diff(1, 5, 0), diff(8, 9, 5), diff(20, 30, 9)], (2, 0)),
         ([diff(1, 5, 0), diff(6, 9, 4)], (1, 1)),
-        ([snapshot(100), diff(90, 99, 80), diff(100, 110, 99)], (2, 0)),
-        ([snapshot(100), diff(90, 100, 80)], (1, 0)),
-        ([snapshot(100), diff(105, 110, 100)], (1, 0)),
-        ([snapshot(100), diff(105, 110, 104)], (1, 1)),
+        ([snapshot(100, conn=1), diff(90, 99, 80), diff(100, 110, 99)], (2, 0)),
+        ([snapshot(100, conn=1), diff(90, 100, 80)], (1, 0)),
+        ([snapshot(100, conn=1), diff(105, 110, 100)], (1, 0)),
+        ([snapshot(100, conn=1), diff(105, 110, 98)], (1, 0)),
+        ([snapshot(100, conn=1), diff(105, 110, 104)], (0, 0)),
         ([diff(90, 95, 80), diff(99, 110, 95), snapshot(100), diff(120, 130, 110)], (3, 0)),
+        ([diff(90, 95, 80), snapshot(93, flags=LAST | SNAPSHOT), diff(99, 110, 95)], (1, 0)),
     ],
 )
 def test_rule_previous(tmp_path: Path, records: list[bytes], expected: tuple[int, int]) -> None:

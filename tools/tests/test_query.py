@@ -10,7 +10,7 @@ import writer
 from tick_tools import FormatError, iter_records
 from tick_tools.control import read_control
 from tick_tools.index import derive_entries, lookup, read_index
-from tick_tools.records import Gap
+from tick_tools.records import Gap, Trade
 from tick_tools.segment import Segment
 from tick_tools.verify import verify_segment
 
@@ -28,7 +28,7 @@ def test_the_derived_index_is_the_written_one(tmp_path: Path) -> None:
         log.block(writer.trade(ts, 1), writer.trade(ts + 500, 1))
     path = log.save(tmp_path)
     with Segment(path) as segment:
-        assert derive_entries(segment.blocks()) == read_index(segment.index_path).entries
+        assert derive_entries(segment.walk()) == read_index(segment.index_path).entries
     assert verify_segment(path)["index"]["ok"] == 1
 
 
@@ -142,11 +142,67 @@ def test_damage_shows_as_a_gap_record_in_its_place(tmp_path: Path, at: int, inde
     assert (gap.ts_last_good, gap.ts_recv) == (writer.T0 + 5000, writer.T0 + 11000)
 
 
+def damage_gaps(log: writer.Log, directory: Path) -> list[tuple[int | None, int | None, int | None]]:
+    log.save(directory)
+    gaps = [record for record in iter_records(directory, types=["gap"]) if isinstance(record, Gap)]
+    return [(gap.expected_id, gap.received_id, gap.ts_last_good) for gap in gaps]
+
+
+def test_neighbouring_damage_is_one_gap_and_that_of_block_0_has_nothing_good_before_it(tmp_path: Path) -> None:
+    log = writer.simple_log(5)
+    log.data[2 * 4096 + 70] ^= 1
+    log.data[3 * 4096 + 70] ^= 1
+    assert damage_gaps(log, tmp_path) == [(7, 17, writer.T0 + 5000)]
+    log = writer.simple_log(3)
+    log.data[70] ^= 1
+    assert damage_gaps(log, tmp_path) == [(0, 2, None)]
+
+
+def test_nothing_is_handed_out_of_a_block_that_contradicts_itself(tmp_path: Path) -> None:
+    lying = bytearray(writer.trade(8000, 1))
+    lying[0] = 3
+    log = writer.simple_log(2).block(writer.trade(7000, 1), bytes(lying))
+    assert damage_gaps(log, tmp_path) == [(7, 9, writer.T0 + 5000)], "the last block"
+    assert offsets(tmp_path)[-1] == 5000
+    log.block(writer.trade(9000, 1))
+    assert damage_gaps(log, tmp_path) == [(7, 9, writer.T0 + 5000)]
+    assert offsets(tmp_path)[-2:] == [5000, 9000]
+    log.data[3 * 4096 + 70] ^= 1
+    log.block(writer.trade(9500, 1))
+    assert damage_gaps(log, tmp_path) == [(7, 10, writer.T0 + 5000)], "joined with the damage behind it"
+
+
+def test_a_type_that_is_not_known_is_skipped(tmp_path: Path) -> None:
+    writer.simple_log(2).block(writer.record(77, b"later"), writer.trade(8000, 1)).save(tmp_path)
+    assert {record.type for record in iter_records(tmp_path)} == {1, 2, 4}
+
+
+def test_a_derived_index_keeps_the_places_of_lost_blocks(tmp_path: Path) -> None:
+    log = writer.simple_log(6)
+    for block in (0, 2, 3):
+        log.data[block * 4096 + 70] ^= 1
+    path = log.save(tmp_path, index=False)
+    with Segment(path) as segment:
+        entries = derive_entries(segment.walk())
+    found = [(one.block_number, one.offset, one.length, one.first_record, one.running_max_ts_recv) for one in entries]
+    assert found[0] == (0, 0, 0, 0, writer.NONE_I64)
+    assert found[2:4] == [(number, 2 * 4096, 0, 7, writer.T0 + 5000) for number in (2, 3)]
+    assert [one.length for one in entries] == [0, 384, 0, 0, 384, 384]
+    assert offsets(tmp_path, 11_000) == list(range(16_000, 26_000, 1000))
+
+
+def test_a_torn_tail_is_no_damage_and_gives_no_gap(tmp_path: Path) -> None:
+    log = writer.simple_log(3)
+    log.data[2 * 4096 + 70] ^= 1
+    assert damage_gaps(log, tmp_path) == []
+
+
 def test_segments_are_merged_by_receive_time_and_equal_times_keep_their_order(tmp_path: Path) -> None:
     for part, times in enumerate([(10, 20, 30, 40), (5, 20, 35)]):
         log = writer.Log(segment_id=part).block(writer.segment_start(part=part, segment_id=part), writer.instrument(1))
         log.block(*(writer.trade(ts, part) for ts in times)).save(tmp_path, f"2024-08-08.main.00{part}")
-    found = [(record.ts_recv - writer.T0, record.price) for record in iter_records(tmp_path, types=["trade"])]  # type: ignore[attr-defined]
+    trades = [record for record in iter_records(tmp_path, types=["trade"]) if isinstance(record, Trade)]
+    found = [(trade.ts_recv - writer.T0, trade.price) for trade in trades]
     assert found == [(5, 1), (10, 0), (20, 0), (20, 1), (30, 0), (35, 1), (40, 0)]
 
 

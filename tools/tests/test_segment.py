@@ -113,15 +113,14 @@ def test_recycled_blocks_behind_the_end_are_not_read(tmp_path: Path) -> None:
     assert verify_segment(path)["corruptBlocks"] == 0
 
 
-def test_the_index_tells_the_segment_id_when_the_first_block_of_a_recycled_file_is_torn(tmp_path: Path) -> None:
-    log = writer.simple_log(1)
+def test_the_first_whole_block_tells_the_segment_id_when_block_0_is_damaged(tmp_path: Path) -> None:
+    log = writer.simple_log(3)
     old = writer.Log(segment_id=99)
-    for _ in range(4):
+    for _ in range(5):
         old.block(writer.trade(0, 1))
     log.data[70] ^= 1
-    log.data += old.data[4096:]
-    report = verify_segment(log.save(tmp_path))
-    assert report["blocks"] == 0
+    log.data += old.data[3 * 4096 :]
+    assert numbers(log.save(tmp_path)) == [1, 2]
 
 
 def test_an_older_block_of_the_same_segment_is_not_read_again(tmp_path: Path) -> None:
@@ -130,12 +129,40 @@ def test_an_older_block_of_the_same_segment_is_not_read_again(tmp_path: Path) ->
     assert numbers(log.save(tmp_path, index=False)) == [0, 1, 2, 3]
 
 
-def test_records_that_do_not_fill_the_payload_make_a_block_bad(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cells", [0, 3])
+def test_records_that_do_not_fill_the_payload_are_order_errors_and_what_follows_is_read(
+    tmp_path: Path, cells: int
+) -> None:
     log = writer.simple_log(2)
-    broken = bytearray(writer.trade(0, 1))
-    broken[0] = 3
-    log.block(bytes(broken))
-    assert numbers(log.save(tmp_path, index=False)) == [0, 1]
+    broken = bytearray(writer.trade(9000, 1))
+    broken[0] = cells
+    log.block(writer.trade(8000, 1), bytes(broken)).block(writer.trade(9500, 1))
+    path = log.save(tmp_path, index=False)
+    assert numbers(path) == [0, 1, 2, 3]
+    report = verify_segment(path)
+    assert (report["orderErrors"], report["corruptBlocks"], report["tornTailBytes"]) == (3, 0, 0)
+
+
+def test_a_kind_of_contradiction_counts_once_a_block(tmp_path: Path) -> None:
+    lying = bytearray(writer.text(9000, b"abc"))
+    lying[34] = 65
+    log = writer.simple_log(2).block(bytes(lying), bytes(lying)).block(writer.trade(9500, 1))
+    report = verify_segment(log.save(tmp_path))
+    assert (report["orderErrors"], report["problems"], report["index"]["ok"]) == (
+        1,
+        ["2024-08-08.main.000.tfs: block 2: a record counts more than its cells hold"],
+        1,
+    )
+
+
+@pytest.mark.parametrize(("more", "blocks"), [(0, 3), (1, 4)])
+def test_a_block_whose_number_is_too_far_ahead_is_not_of_the_log(tmp_path: Path, more: int, blocks: int) -> None:
+    log = writer.simple_log(2)
+    log.blocks += (1 << 20) + more
+    log.block(writer.trade(9000, 1))
+    log.blocks = 2
+    log.block(writer.trade(9500, 1)).block(writer.trade(9600, 1))
+    assert len(numbers(log.save(tmp_path, index=False))) == blocks
 
 
 def test_a_newer_version_is_refused(tmp_path: Path) -> None:
@@ -143,7 +170,15 @@ def test_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = log.save(tmp_path, index=False)
     with pytest.raises(NewerVersionError, match="version 2"):
         Segment(path)
-    assert "version 2" in verify_segment(path)["problems"][0]
+    report = verify_segment(path)
+    assert [(one["path"], one["code"]) for one in report["unreadable"]] == [(str(path), "TF_NEWER_FORMAT")]
+    assert (report["ok"], report["segments"]) == (False, 0)
+
+
+def test_a_newer_block_in_the_middle_refuses_the_whole_segment(tmp_path: Path) -> None:
+    log = writer.simple_log().block(writer.trade(50_000, 1), version=2)
+    report = verify_segment(log.save(tmp_path))
+    assert (report["unreadable"][0]["code"], report["blocks"]) == ("TF_NEWER_FORMAT", 0)
 
 
 def test_an_empty_file_and_a_foreign_file_hold_no_block(tmp_path: Path) -> None:
@@ -151,8 +186,8 @@ def test_an_empty_file_and_a_foreign_file_hold_no_block(tmp_path: Path) -> None:
     empty.write_bytes(b"")
     foreign.write_bytes(b"hello " * 2000)
     assert numbers(empty) == numbers(foreign) == []
-    assert verify_segment(empty)["tornTailBytes"] == 0
-    assert verify_segment(foreign)["tornTailBytes"] == 12_000
+    assert verify_segment(empty)["ok"]
+    assert verify_segment(foreign)["unreadable"][0]["code"] == "TF_FOREIGN_DIRECTORY"
 
 
 def test_a_block_whose_numbers_or_times_lie_is_an_order_error(tmp_path: Path) -> None:

@@ -220,6 +220,19 @@ class Log:
         self.records += len(records)
         return self
 
+    def empty_block(self, ts: int, *, flags: int) -> Log:
+        """A block without records; its entry leaves the running fields as they are."""
+        offset, time = len(self.data), T0 + ts
+        fields = (b"TFB1", 1, flags, self.segment_id, self.blocks, self.records, time, time, 0, 0, crc32c(b""))
+        head = struct.pack("<4sHHQQQqqIII", *fields)
+        self.data += head + struct.pack("<I", crc32c(head)) + bytes(4096 - 64)
+        running = NONE_I64 if self.running is None else self.running
+        numbers = (offset, 64, 0, self.records, time, time, running, flags, self.back_steps, self.blocks)
+        entry = struct.pack("<QIIQqqqHxxII", *numbers)
+        self.entries.append(entry + struct.pack("<I", crc32c(entry)))
+        self.blocks += 1
+        return self
+
     def index(self) -> bytes:
         head = struct.pack("<4sHHQ44x", b"TFX1", 1, 64, self.segment_id)
         return head + struct.pack("<I", crc32c(head)) + b"".join(self.entries)

@@ -8,13 +8,14 @@
 from .control import read_control
 from .crc32c import crc32c
 from .decimals import decimal_text, to_decimal
-from .errors import FormatError, NewerVersionError
+from .errors import ForeignFileError, FormatError, NewerVersionError
 from .query import iter_records, iter_segment
 from .segment import Segment, list_segments
 from .times import format_time, parse_time
 from .verify import verify_directory, verify_segment
 
 __all__ = [
+    "ForeignFileError",
     "FormatError",
     "NewerVersionError",
     "Segment",

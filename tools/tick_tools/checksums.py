@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from heapq import nlargest, nsmallest
 from zlib import crc32
 
-from .records import Book, Instrument, Level, Record
+from .records import Book, Instrument, Level, Quote, Record, Text, Trade
 from .resets import Reset
 
 KRAKEN10 = 1
@@ -32,6 +32,8 @@ class Checksums:
         self.failures: list[str] = []
         self._books: dict[tuple[int, str], _KeptBook] = {}
         self._unfinished: dict[tuple[int, str], int] = {}
+        self._damaged = False
+        self._first_frames: dict[int, int | None] = {}
 
     @property
     def failed(self) -> int:
@@ -42,21 +44,35 @@ class Checksums:
         """Empty the books that the reset covers."""
         for key in [key for key in self._books if reset.covers(*key)]:
             del self._books[key]
+        if not reset.ends:
+            return
+        for key in [key for key in self._unfinished if reset.covers(*key)]:
+            del self._unfinished[key]
+        if reset.connection is not None:
+            self._first_frames[reset.connection] = None
+
+    def damage(self) -> None:
+        """Distrust the first frame of each connection behind damage: it may hold what is left of a snapshot."""
+        self._first_frames.clear()
+        self._damaged = True
 
     def on_record(self, record: Record) -> None:
         """Take the next record of the journal."""
-        if isinstance(record, Book) and record.definition and record.definition.checksum_rule == KRAKEN10:
+        if self._damaged and isinstance(record, (Trade, Quote, Book, Text)):
+            self._first_frames.setdefault(record.connection, record.frame)
+        if isinstance(record, Book) and record.definition:
             self._on_book(record, record.definition)
 
     def _on_book(self, event: Book, definition: Instrument) -> None:
         key = (event.connection, definition.name)
+        follows_rule = definition.checksum_rule == KRAKEN10
         exponents = (definition.price_exponent, definition.size_exponent)
-        goes_on = self._unfinished.get(key) == event.frame
+        is_part = self._unfinished.get(key) == event.frame or self._first_frames.get(event.connection) == event.frame
         if event.last:
             self._unfinished.pop(key, None)
         else:
             self._unfinished[key] = event.frame
-        if event.snapshot and not goes_on:
+        if event.snapshot and follows_rule and not is_part:
             self._books[key] = _KeptBook(exponents)
         book = self._books.get(key)
         if book is None:
@@ -70,7 +86,7 @@ class Checksums:
         if definition.book_depth:
             book.bids = dict(nlargest(definition.book_depth, book.bids.items()))
             book.asks = dict(nsmallest(definition.book_depth, book.asks.items()))
-        if event.checksum is not None:
+        if event.checksum is not None and follows_rule:
             self._compare(event, kraken10(book.bids, book.asks), event.checksum)
 
     def _compare(self, event: Book, computed: int, received: int) -> None:
@@ -86,8 +102,8 @@ class Checksums:
 def kraken10(bids: Side, asks: Side) -> int:
     """Compute the CRC-32 over the ten best levels of both sides, the asks first."""
     levels: list[Level] = nsmallest(_TOP, asks.items()) + nlargest(_TOP, bids.items())
-    text = "".join(f"{abs(price)}{abs(size)}" for price, size in levels)
-    return crc32(text.encode())
+    digits = "".join(f"{abs(mantissa)}" for level in levels for mantissa in level if mantissa)
+    return crc32(digits.encode())
 
 
 def _apply(side: Side, levels: list[Level]) -> None:

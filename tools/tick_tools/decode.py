@@ -29,6 +29,7 @@ from .segment import CELL_BYTES
 Definitions = dict[int, Instrument]
 
 _HEAD = struct.Struct("<BBHIqqQ")
+_TS_RECV = struct.Struct("<q")
 _SEGMENT = struct.Struct("<HBBIi4xQ")
 _INSTRUMENT = struct.Struct("<bbBBBBHqqBBBBBB")
 _CONNECTION = struct.Struct("<BBHHHB")
@@ -42,6 +43,7 @@ _LEVEL = struct.Struct("<qq")
 _GAP = struct.Struct("<QQqBB")
 _DROP = struct.Struct("<QqB")
 _TEXT = struct.Struct("<BBHIIxxxxQ")
+_ID_TEXT_BYTES = 63
 
 Head = tuple[int, int, int, int, int, "int | None", int, "Instrument | None"]
 
@@ -54,13 +56,16 @@ def _id(value: int) -> int | None:
     return None if value == NONE_U64 else value
 
 
+def _utf8(data: memoryview) -> str:
+    """Text that a defect of its writer left as no UTF-8 is shown as far as it is text; verify remarks on it."""
+    return str(data, "utf-8", errors="replace")
+
+
 def _strings(cells: memoryview, lengths: tuple[int, ...]) -> list[str]:
     found = []
     offset = 64
     for length in lengths:
-        if offset + length > len(cells):
-            raise FormatError("strings leave the record")
-        found.append(str(cells[offset : offset + length], "utf-8"))
+        found.append(_utf8(cells[offset : offset + length]))
         offset += length
     return found
 
@@ -91,7 +96,7 @@ def _trade(head: Head, cells: memoryview) -> Record:
         record.ts_sent, record.first_trade_id, record.last_trade_id = _signed(ts_sent), _id(first), _id(last)
         record.buyer_order_id, record.seller_order_id = _id(buyer), _id(seller)
     if len(cells) >= 192:
-        record.id_text = str(cells[129 : 129 + cells[128]], "utf-8")
+        record.id_text = _utf8(cells[129 : 129 + cells[128]])
     return record
 
 
@@ -109,8 +114,6 @@ def _book(head: Head, cells: memoryview) -> Record:
     start = 128 if head[2] & EXTENSION else 64
     middle = start + 16 * bid_count
     end = middle + 16 * ask_count
-    if end > len(cells):
-        raise FormatError("levels leave the record")
     bids: list[Level] = list(_LEVEL.iter_unpack(cells[start:middle]))
     asks: list[Level] = list(_LEVEL.iter_unpack(cells[middle:end]))
     record = Book(*head, _id(first), _id(last), _id(previous), checksum if head[2] & CHECKSUM else None, bids, asks)
@@ -132,8 +135,6 @@ def _drop(head: Head, cells: memoryview) -> Record:
 
 def _text(head: Head, cells: memoryview) -> Record:
     reason, binary, length, offset, total_length, sequence = _TEXT.unpack_from(cells, 32)
-    if 64 + length > len(cells):
-        raise FormatError("text leaves the record")
     return Text(*head, reason, binary == 1, offset, total_length, _id(sequence), bytes(cells[64 : 64 + length]))
 
 
@@ -163,32 +164,81 @@ def decode(cells: memoryview, definitions: Definitions) -> Record:
     Raises
     ------
     FormatError
-        A length or an extension in the record leaves its cells, or a string is no UTF-8.
+        The record counts more than its cells hold.
     """
+    if not counts_hold(cells):
+        raise FormatError("a record counts more than its cells hold")
     count, kind, flags, number, ts_recv, ts_event, frame = _HEAD.unpack_from(cells)
     head: Head = (count, kind, flags, number, ts_recv, _signed(ts_event), frame, definitions.get(number))
     decoder = _DECODERS.get(kind)
     if decoder is None:
         return Unknown(*head, bytes(cells[32:]))
-    try:
-        record = decoder(head, cells)
-    except (struct.error, UnicodeDecodeError) as error:
-        raise FormatError(str(error)) from None
+    record = decoder(head, cells)
     if isinstance(record, Instrument):
         definitions[number] = record
     return record
 
 
+def counts_hold(cells: memoryview) -> bool:
+    """Whether the levels, strings, bytes of text and the extension of a record that is not decoded are all in it."""
+    return _counted_end(cells) <= len(cells)
+
+
+def _counted_end(cells: memoryview) -> int:
+    kind = type_of(cells)
+    if kind == 1:
+        return 64 + cells[34] + cells[35]
+    if kind == 2:
+        return 64 + sum(cells[57:62])
+    if kind == 3:
+        return 64 + _u16(cells, 36) + _u16(cells, 38) + cells[40]
+    if kind == 9:
+        return 64 + _u16(cells, 34)
+    start = 128 if kind in (4, 5, 6) and _u16(cells, 2) & EXTENSION else 64
+    if kind == 6:
+        return start + 16 * (_u16(cells, 56) + _u16(cells, 58))
+    if kind == 4 and len(cells) >= 192:
+        return 129 + cells[128] if cells[128] <= _ID_TEXT_BYTES else len(cells) + 1
+    return start
+
+
+def _u16(cells: memoryview, offset: int) -> int:
+    return cells[offset] | cells[offset + 1] << 8
+
+
+def type_of(cells: memoryview) -> int:
+    """Type of a record that is not decoded."""
+    return cells[1]
+
+
+def ts_recv_of(cells: memoryview) -> int:
+    """Receive time of a record that is not decoded."""
+    ts_recv: int = _TS_RECV.unpack_from(cells, 8)[0]
+    return ts_recv
+
+
+def segment_id_of(cells: memoryview) -> int:
+    """Segment id of a segment record that is not decoded."""
+    segment_id: int = _SEGMENT.unpack_from(cells, 32)[5]
+    return segment_id
+
+
+def sound_records(payload: memoryview) -> list[memoryview] | None:
+    """The cells of each record of a block's payload; None if they do not fill it, or count more than they hold.
+
+    Nothing of such a block is handed out: a reader treats it like a damaged one.
+    """
+    records = list(split_records(payload))
+    sound = sum(map(len, records)) == len(payload) and all(map(counts_hold, records))
+    return records if sound else None
+
+
 def split_records(payload: memoryview) -> Iterator[memoryview]:
-    """The cells of each record of a block's payload."""
+    """The cells of each record of a block's payload, as far as records fill it."""
     offset = 0
     while offset < len(payload):
         end = offset + payload[offset] * CELL_BYTES
+        if end == offset or end > len(payload):
+            return
         yield payload[offset:end]
         offset = end
-
-
-def decode_block(payload: memoryview, definitions: Definitions) -> Iterator[Record]:
-    """Decode all records of a whole block, in order."""
-    for cells in split_records(payload):
-        yield decode(cells, definitions)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from .crc32c import crc32c
 from .errors import FormatError, NewerVersionError
-from .segment import VERSION, Block, Damage
+from .records import NONE_I64
+from .segment import CELL_BYTES, VERSION, Block, Damage, Part, align
 
 ENTRY_BYTES = 64
 
@@ -33,6 +34,25 @@ class Entry:
     flags: int
     back_steps: int
     block_number: int
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it only keeps the place of a block that was lost when the index was derived."""
+        return self.length == 0
+
+    @property
+    def end(self) -> int:
+        """Offset of the place for the next block."""
+        return align(self.offset + self.length)
+
+    @property
+    def next_record(self) -> int:
+        """Number of the first record behind the block."""
+        return self.first_record + self.record_count
+
+    def leads_to(self, after: Entry) -> bool:
+        """Whether the entry ends where the next one begins, in bytes and in records."""
+        return (self.end, self.next_record) == (after.offset, after.first_record)
 
     def describes(self, block: Block) -> bool:
         """Whether the entry is right, but for its running fields: those speak of the blocks before, too."""
@@ -101,51 +121,80 @@ def read_index(path: Path) -> Index:
     return Index(segment_id, entries)
 
 
-def derive_entries(blocks: Iterable[Block]) -> list[Entry]:
-    """The entries that the blocks give."""
+def derive_entries(parts: Iterable[Part]) -> list[Entry]:
+    """The entries that the blocks of a segment give, entry i that of block i: a lost one keeps its place."""
     entries: list[Entry] = []
-    for block in blocks:
-        running, back_steps = _follow(entries[-1] if entries else None, block.min_ts_recv, block.max_ts_recv)
-        entries.append(
-            Entry(
-                block.offset,
-                block.length,
-                block.record_count,
-                block.first_record,
-                block.min_ts_recv,
-                block.max_ts_recv,
-                running,
-                block.flags,
-                back_steps,
-                block.number & 0xFFFFFFFF,
-            )
-        )
+    for part in parts:
+        if isinstance(part, Damage):
+            for _ in range(part.missing_blocks):
+                entries.append(_place_of_lost(entries[-1] if entries else None))
+        elif isinstance(part, Block):
+            entries.append(_describe(part, entries[-1] if entries else None))
     return entries
 
 
-def _follow(before: Entry | None, min_ts_recv: int, max_ts_recv: int) -> tuple[int, int]:
+def _describe(block: Block, before: Entry | None) -> Entry:
+    running, back_steps = _follow(before, block.record_count, block.min_ts_recv, block.max_ts_recv)
+    return Entry(
+        block.offset,
+        block.length,
+        block.record_count,
+        block.first_record,
+        block.min_ts_recv,
+        block.max_ts_recv,
+        running,
+        block.flags,
+        back_steps,
+        block.number & 0xFFFFFFFF,
+    )
+
+
+def _place_of_lost(before: Entry | None) -> Entry:
     if before is None:
-        return max_ts_recv, 0
-    stepped_back = min_ts_recv < before.running_max_ts_recv
-    return max(before.running_max_ts_recv, max_ts_recv), before.back_steps + stepped_back
+        return Entry(0, 0, 0, 0, NONE_I64, NONE_I64, NONE_I64, 0, 0, 0)
+    running = before.running_max_ts_recv
+    number = before.block_number + 1 & 0xFFFFFFFF
+    return Entry(before.end, 0, 0, before.next_record, running, running, running, 0, before.back_steps, number)
+
+
+def _follow(before: Entry | None, record_count: int, min_ts_recv: int, max_ts_recv: int) -> tuple[int, int]:
+    """The running fields of an entry. A block without records leaves them as they are."""
+    running, back_steps = (before.running_max_ts_recv, before.back_steps) if before else (NONE_I64, 0)
+    if record_count == 0:
+        return running, back_steps
+    return max(running, max_ts_recv), back_steps + (min_ts_recv < running)
 
 
 def chain_error(entries: list[Entry]) -> str | None:
     """What is wrong with the order or the running fields of the entries, None if nothing."""
     before = None
     for i, entry in enumerate(entries):
-        if before and (entry.block_number <= before.block_number or entry.offset <= before.offset):
+        if entry.block_number != i & 0xFFFFFFFF or (before and entry.offset < before.end):
             return f"entry {i} does not follow the one before"
-        if (entry.running_max_ts_recv, entry.back_steps) != _follow(before, entry.min_ts_recv, entry.max_ts_recv):
+        running = _follow(before, entry.record_count, entry.min_ts_recv, entry.max_ts_recv)
+        if (entry.running_max_ts_recv, entry.back_steps) != running:
             return f"entry {i}: wrong running_max_ts_recv or back_steps"
+        if entry.length % CELL_BYTES:
+            return f"entry {i}: a block of {entry.length} bytes"
+        if entry.is_lost and entry != _place_of_lost(before):
+            return f"entry {i}: wrong place of a lost block"
         before = entry
     return None
 
 
-def index_error(index: Index, segment_id: int | None, blocks: list[Block], damages: list[Damage]) -> str | None:
+def index_error(index: Index, segment_id: int | None, blocks: list[Block], unsound: Collection[int] = ()) -> str | None:
     """Compare an index with the whole blocks of its segment.
 
-    Entries of blocks that are damaged now contradict nothing: the writer made them when the blocks were whole.
+    An entry may still describe a block that was damaged later, if that fits between those around it.
+
+    Parameters
+    ----------
+    index, segment_id
+        The index, and the id that it must name.
+    blocks
+        The whole blocks.
+    unsound
+        Numbers of those that contradict themselves, so that they may count as lost.
 
     Returns
     -------
@@ -154,18 +203,19 @@ def index_error(index: Index, segment_id: int | None, blocks: list[Block], damag
     """
     if segment_id is not None and index.segment_id != segment_id:
         return "belongs to another segment"
-    by_offset = {block.offset: block for block in blocks}
-    described = 0
+    count = blocks[-1].number + 1 if blocks else 0
+    if len(index.entries) != count:
+        return f"{len(index.entries)} entries for {count} blocks"
+    by_number = {block.number: block for block in blocks}
+    before: Entry | None = None
     for i, entry in enumerate(index.entries):
-        block = by_offset.get(entry.offset)
-        if block:
-            if not entry.describes(block):
-                return f"entry {i} contradicts block {block.number}"
-            described += 1
-        elif not any(damage.offset <= entry.offset < damage.offset + damage.length for damage in damages):
-            return f"entry {i}: no block at offset {entry.offset}"
-    if described < len(blocks):
-        return f"describes {described} of {len(blocks)} blocks"
+        block = by_number.get(i)
+        if block and not entry.describes(block) and not (entry.is_lost and i in unsound):
+            return f"entry {i} contradicts block {i}"
+        adjoins = before is None or before.is_lost or entry.is_lost or before.leads_to(entry)
+        if not adjoins and not (i in by_number and i - 1 in by_number):
+            return f"entries {i - 1} and {i} do not fit together"
+        before = entry
     return chain_error(index.entries)
 
 

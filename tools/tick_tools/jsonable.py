@@ -1,12 +1,21 @@
-"""Records as JSON: every 64-bit number and every decimal as text, so that no JSON reader rounds it."""
+"""Records as JSON, with the names that `tickforge replay` prints.
+
+Every 64-bit number and every decimal is text, so that no JSON reader rounds it.
+"""
 
 from __future__ import annotations
 
+from base64 import b64encode
+from contextlib import suppress
 from typing import Any
 
 from .records import (
     CAUSE_NAMES,
+    CHECKSUM_NAMES,
+    FLAG_NAMES,
+    INTEGRITY_NAMES,
     KIND_NAMES,
+    PRINT_NAMES,
     TEXT_REASONS,
     TRADE_KINDS,
     TYPE_NAMES,
@@ -23,7 +32,10 @@ from .records import (
     Trade,
     Unknown,
 )
-from .times import day_text
+
+
+def _name(names: dict[int, str], number: int) -> str:
+    return names.get(number, str(number))
 
 
 def _text(value: int | None) -> str | None:
@@ -31,14 +43,15 @@ def _text(value: int | None) -> str | None:
 
 
 def record_json(record: Record) -> dict[str, Any]:
-    """Make a dict that `json.dumps` takes: times, ids and frame as integer text, decimals as the venue prints them."""
+    """Make a dict that `json.dumps` takes: times and ids as integer text, decimals as the venue prints them."""
     head: dict[str, Any] = {
         "type": record.type_name,
         "instrument": record.instrument,
         "ts_recv": str(record.ts_recv),
         "ts_event": _text(record.ts_event),
-        "frame": str(record.frame),
-        "flags": record.flags,
+        "flags": [name for bit, name in FLAG_NAMES.items() if record.flags & bit],
+        "connection": record.connection,
+        "frame": record.frame_number,
     }
     return head | _payload(record)
 
@@ -55,14 +68,14 @@ def _payload(record: Record) -> dict[str, Any]:
             "expected_id": _text(record.expected_id),
             "received_id": _text(record.received_id),
             "ts_last_good": _text(record.ts_last_good),
-            "cause": CAUSE_NAMES.get(record.cause, str(record.cause)),
-            "record_type": TYPE_NAMES.get(record.record_type, str(record.record_type)) if record.record_type else None,
+            "cause": _name(CAUSE_NAMES, record.cause),
+            "record_type": _name(TYPE_NAMES, record.record_type) if record.record_type else None,
         }
     if isinstance(record, Drop):
         return {
             "count": str(record.count),
             "ts_first": _text(record.ts_first),
-            "cause": CAUSE_NAMES.get(record.cause, str(record.cause)),
+            "cause": _name(CAUSE_NAMES, record.cause),
         }
     return _description(record)
 
@@ -105,7 +118,7 @@ def _book(book: Book) -> dict[str, Any]:
         "first_update_id": _text(book.first_update_id),
         "last_update_id": _text(book.last_update_id),
         "previous_update_id": _text(book.previous_update_id),
-        "checksum": _text(book.checksum),
+        "checksum": book.checksum,
         "sequence": _text(book.sequence),
         "ts_sent": _text(book.ts_sent),
         "bids": texts(book.bids),
@@ -122,15 +135,15 @@ def _description(record: Record) -> dict[str, Any]:
             "base": record.base,
             "quote": record.quote,
             "adapter": record.adapter,
-            "kind": KIND_NAMES.get(record.kind, str(record.kind)),
+            "kind": _name(KIND_NAMES, record.kind),
             "price_exponent": record.price_exponent,
             "size_exponent": record.size_exponent,
-            "price_print": record.price_print,
-            "size_print": record.size_print,
+            "price_print": _name(PRINT_NAMES, record.price_print),
+            "size_print": _name(PRINT_NAMES, record.size_print),
             "tick_size": record.price_text(record.tick_size or None),
             "lot_size": record.size_text(record.lot_size or None),
-            "integrity": record.integrity,
-            "checksum_rule": record.checksum_rule,
+            "integrity": _name(INTEGRITY_NAMES, record.integrity),
+            "checksum_rule": _name(CHECKSUM_NAMES, record.checksum_rule),
             "book_depth": record.book_depth,
         }
     if isinstance(record, SegmentStart):
@@ -139,25 +152,28 @@ def _description(record: Record) -> dict[str, Any]:
             "journal": record.journal,
             "writer": record.writer,
             "part": record.part,
-            "day": day_text(record.day),
-            "segment_id": str(record.segment_id),
+            "day": record.day,
+            "segment_id": f"{record.segment_id:016x}",
         }
     if isinstance(record, Connection):
         return {
             "event": {1: "open", 2: "close"}.get(record.event, str(record.event)),
-            "integrity": record.integrity,
+            "integrity": _name(INTEGRITY_NAMES, record.integrity),
             "close_code": record.close_code,
             "venue": record.venue,
             "url": record.url,
             "reason": record.reason,
         }
     if isinstance(record, Text):
-        return {
-            "reason": TEXT_REASONS.get(record.reason, str(record.reason)),
-            "binary": record.binary,
-            "offset": record.offset,
-            "total_length": record.total_length,
-            "sequence": _text(record.sequence),
-            "data": record.data.hex() if record.binary else record.data.decode("utf-8", "backslashreplace"),
-        }
+        return {"reason": _name(TEXT_REASONS, record.reason), "sequence": _text(record.sequence)} | _content(record)
     return {"payload": record.payload.hex()} if isinstance(record, Unknown) else {}
+
+
+def _content(record: Text) -> dict[str, Any]:
+    """The bytes, and of a part of a frame its place. Bytes that are no text, or end within a character, as base64."""
+    place = {"offset": record.offset, "total_length": record.total_length}
+    found: dict[str, Any] = {} if record.total_length == len(record.data) else place
+    if not record.binary:
+        with suppress(UnicodeDecodeError):
+            return found | {"text": record.data.decode("utf-8")}
+    return found | {"base64": b64encode(record.data).decode("ascii")}

@@ -40,15 +40,32 @@ CAUSE_NAMES = {
     3: "disconnect",
     4: "stale",
     5: "overflow",
-    6: "unclean stop",
-    7: "venue notice",
+    6: "unclean_stop",
+    7: "venue_notice",
     8: "malformed",
-    9: "corrupt block",
+    9: "corrupt_block",
     10: "stop",
 }
 TEXT_REASONS = {1: "unparseable", 2: "unmapped", 3: "control", 4: "unrepresentable"}
-KIND_NAMES = {0: None, 1: "spot", 2: "perpetual", 3: "future", 4: "option"}
-TRADE_KINDS = {0: None, 1: "market", 2: "limit", 3: "insurance fund", 4: "auto-deleveraging", 5: "not applicable"}
+KIND_NAMES = {0: "unknown", 1: "spot", 2: "perpetual", 3: "future", 4: "option"}
+TRADE_KINDS = {0: None, 1: "market", 2: "limit", 3: "insurance_fund", 4: "adl", 5: "not_applicable"}
+INTEGRITY_NAMES = {0: "none", 1: "range", 2: "previous", 3: "connection_sequence"}
+CHECKSUM_NAMES = {0: "none", 1: "kraken10"}
+PRINT_NAMES = {0: "fixed", 1: "minimal"}
+FLAG_NAMES = {
+    MAYBE_BAD_BOOK: "maybe_bad_book",
+    BAD_TS_RECV: "bad_ts_recv",
+    SNAPSHOT: "snapshot",
+    LAST: "last",
+    BUY: "buy",
+    SELL: "sell",
+    EXTENSION: "extension",
+    REST: "rest",
+    BACKLOG: "backlog",
+    COPY: "copy",
+    AGGREGATE: "aggregate",
+    CHECKSUM: "checksum",
+}
 
 CAUSE_CORRUPT_BLOCK = 9
 

@@ -4,58 +4,77 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .records import COPY, Connection, Gap, Record, SegmentStart
+from .records import COPY, Connection, Gap, Instrument, Record, SegmentStart
 
 CONNECTION_OPEN = 1
 
 
 @dataclass(frozen=True)
 class Reset:
-    """What starts anew: one connection, one instrument, or (neither) everything of the journal."""
+    """What starts anew: all that is of this connection and of this instrument; None stands for any.
+
+    `kept` are connections that go on all the same: those that a new segment opens with a copy. With `ends`, the
+    connection itself is another one from here on, or none.
+    """
 
     connection: int | None = None
     instrument: str | None = None
+    kept: frozenset[int] = frozenset()
+    ends: bool = False
 
     def covers(self, connection: int, instrument: str) -> bool:
-        """Whether the state of this instrument on this connection is lost."""
-        return self.connection in (None, connection) and self.instrument in (None, instrument)
+        """Whether the state of this instrument on this connection starts anew."""
+        return self.instrument in (None, instrument) and self._concerns(connection)
+
+    def covers_sequence(self, connection: int) -> bool:
+        """Whether the connection's own sequence starts anew."""
+        return self.instrument is None and self._concerns(connection)
+
+    def _concerns(self, connection: int) -> bool:
+        return self.connection in (None, connection) and connection not in self.kept
 
 
 EVERYTHING = Reset()
 
 
 class Resets:
-    """Follows the records of one journal through all its segments.
-
-    A segment begins with copies of the open connections. Those go on; any other connection of the segment before is
-    no longer open, since its recorder ended.
-    """
+    """Follows the records of one journal through all its segments."""
 
     def __init__(self) -> None:
-        self._known: set[int] = set()
         self._copied: set[int] | None = None
+
+    def begin_segment(self) -> None:
+        """Take the start of the next segment: until the copies end, nothing is decided."""
+        self._copied = set()
+
+    def end_copies(self) -> list[Reset]:
+        """Let the connections end that the new segment does not open with a copy, if it holds any record."""
+        if self._copied is None:
+            return []
+        kept, self._copied = frozenset(self._copied), None
+        return [Reset(kept=kept, ends=True)]
 
     def on_record(self, record: Record) -> list[Reset]:
         """What starts anew before this record is looked at."""
-        found: list[Reset] = []
-        if isinstance(record, SegmentStart):
-            self._copied = set()
-        elif self._copied is not None and not record.flags & COPY:
-            found += [Reset(connection=number) for number in self._known - self._copied]
-            self._known, self._copied = self._copied, None
-        if isinstance(record, Connection) and record.event == CONNECTION_OPEN:
-            if self._copied is not None and record.flags & COPY:
+        if self._copied is not None and _opens_segment(record):
+            if isinstance(record, Connection) and record.event == CONNECTION_OPEN:
                 self._copied.add(record.connection)
-            else:
-                found.append(Reset(connection=record.connection))
+            return []
+        found = self.end_copies()
+        if isinstance(record, Connection) and record.event == CONNECTION_OPEN and not record.flags & COPY:
+            found.append(Reset(connection=record.connection, ends=True))
         elif isinstance(record, Gap):
-            found.append(_scope(record))
-        if record.frame:
-            self._known.add(record.connection)
+            found += _scope(record)
         return found
 
 
-def _scope(gap: Gap) -> Reset:
-    if gap.instrument_number:
-        return Reset(instrument=gap.instrument) if gap.instrument else EVERYTHING
-    return Reset(connection=gap.connection) if gap.frame else EVERYTHING
+def _opens_segment(record: Record) -> bool:
+    is_copy = isinstance(record, (Instrument, Connection)) and bool(record.flags & COPY)
+    return is_copy or isinstance(record, SegmentStart)
+
+
+def _scope(gap: Gap) -> list[Reset]:
+    """Nothing is kept of an instrument without a definition, so nothing starts anew."""
+    if gap.instrument_number and gap.instrument is None:
+        return []
+    return [Reset(gap.connection or None, gap.instrument)]

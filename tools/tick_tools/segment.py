@@ -13,13 +13,14 @@ from types import TracebackType
 from typing import Union
 
 from .crc32c import crc32c
-from .errors import FormatError, NewerVersionError
+from .errors import ForeignFileError, NewerVersionError
 
 ALIGNMENT = 4096
 HEADER_BYTES = 64
 CELL_BYTES = 64
 VERSION = 1
 MAX_PAYLOAD = 1_048_512
+MAX_MISSING_BLOCKS = 1 << 20
 
 BLOCK_HAS_DEFINITIONS = 1
 BLOCK_HAS_GAPS = 2
@@ -76,6 +77,11 @@ class Block:
         """Offset of the place for the next block."""
         return align(self.offset + self.length)
 
+    @property
+    def next_record(self) -> int:
+        """Number of the first record behind the block."""
+        return self.first_record + self.record_count
+
 
 @dataclass(frozen=True)
 class Damage:
@@ -105,7 +111,8 @@ def align(offset: int) -> int:
 
 def list_segments(directory: Path | str) -> list[Path]:
     """All segment files of a directory, by journal, day and part."""
-    found = [(name.key, path) for path in Path(directory).iterdir() if (name := SegmentName.parse(path.name))]
+    files = [path for path in Path(directory).iterdir() if path.is_file()]
+    found = [(name.key, path) for path in files if (name := SegmentName.parse(path.name))]
     return [path for _, path in sorted(found)]
 
 
@@ -118,9 +125,6 @@ class Segment:
     ----------
     path
         The `.tfs` file.
-    segment_id
-        Expected id. It counts only when the first block is damaged: old bytes of a recycled file may follow it.
-        Without it the first whole block decides.
 
     Raises
     ------
@@ -128,14 +132,14 @@ class Segment:
         The first block is of a later version of the format.
     """
 
-    def __init__(self, path: Path | str, segment_id: int | None = None) -> None:
+    def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         with self.path.open("rb") as file:
             self.size = file.seek(0, 2)
             self._map = mmap.mmap(file.fileno(), self.size, access=mmap.ACCESS_READ) if self.size else None
         self.data = memoryview(self._map) if self._map is not None else memoryview(b"")
-        first = self._whole_at(0)
-        self.segment_id = first.segment_id if first else segment_id
+        first = self._next(0, 0, None)
+        self.segment_id = first.segment_id if first else None
 
     def __enter__(self) -> Segment:
         return self
@@ -151,6 +155,18 @@ class Segment:
         if self._map is not None:
             with suppress(BufferError):
                 self._map.close()
+
+    def refuse_foreign(self) -> None:
+        """Refuse a file in which no block stands and none began: not a torn one, and no space set aside.
+
+        Raises
+        ------
+        ForeignFileError
+            It is such a file.
+        """
+        beginning = bytes(self.data[:4])
+        if self.segment_id is None and any(beginning) and not _MAGIC.startswith(beginning):
+            raise ForeignFileError(f"{self.path}: no segment of TickForge")
 
     @property
     def index_path(self) -> Path:
@@ -197,30 +213,19 @@ class Segment:
         block = self.header_at(offset)
         if block is None:
             return None
-        payload = self.payload(block)
-        if crc32c(payload) != block.payload_crc or not _records_fill(payload, block.record_count):
-            return None
-        return block
+        return block if crc32c(self.payload(block)) == block.payload_crc else None
 
-    def walk(self, after: Block | None = None) -> Iterator[Part]:
+    def walk(self) -> Iterator[Part]:
         """Yield every whole block in order, each damage between them, and the tail at the end.
-
-        Parameters
-        ----------
-        after
-            Begin behind this block instead of at the start of the file.
 
         Raises
         ------
         NewerVersionError
             A block of this segment is of a later version.
         """
-        offset = after.end if after else 0
-        number = after.number + 1 if after else 0
-        record = after.first_record + after.record_count if after else 0
-        segment_id = after.segment_id if after else self.segment_id
+        offset = number = record = 0
         while True:
-            block = self._next(offset, number, segment_id)
+            block = self._next(offset, number, self.segment_id)
             if block is None:
                 yield Tail(offset, self._torn_bytes(offset))
                 return
@@ -228,8 +233,11 @@ class Segment:
                 missing = max(0, block.first_record - record)
                 yield Damage(offset, block.offset - offset, block.number - number, missing)
             yield block
-            segment_id = block.segment_id
-            offset, number, record = block.end, block.number + 1, block.first_record + block.record_count
+            offset, number, record = block.end, block.number + 1, block.next_record
+
+    def has_block_behind(self, block: Block) -> bool:
+        """Whether the log goes on behind this block."""
+        return self._next(block.end, block.number + 1, self.segment_id) is not None
 
     def blocks(self) -> Iterator[Block]:
         """Only the whole blocks of `walk`."""
@@ -244,8 +252,9 @@ class Segment:
                     if offset == 0 or _HEADER.unpack_from(self.data, offset)[3] == segment_id:
                         raise
                     block = None
-                if block and block.number >= number and segment_id in (None, block.segment_id):
-                    return block
+                if block and 0 <= block.number - number <= MAX_MISSING_BLOCKS:
+                    if segment_id in (None, block.segment_id):
+                        return block
             offset += ALIGNMENT
         return None
 
@@ -260,15 +269,6 @@ class Segment:
         return 0
 
 
-def _records_fill(payload: memoryview, record_count: int) -> bool:
-    offset = 0
-    for _ in range(record_count):
-        if offset >= len(payload) or payload[offset] == 0:
-            return False
-        offset += payload[offset] * CELL_BYTES
-    return offset == len(payload)
-
-
 def require_directory(path: Path | str) -> Path:
     """Return the path of an existing directory that holds segments.
 
@@ -276,12 +276,12 @@ def require_directory(path: Path | str) -> Path:
     ------
     FileNotFoundError
         There is no such directory.
-    FormatError
+    ForeignFileError
         The directory holds no segment.
     """
     directory = Path(path)
     if not directory.is_dir():
         raise FileNotFoundError(f"{directory}: no such directory")
     if not list_segments(directory):
-        raise FormatError(f"{directory}: holds no segment (*.tfs)")
+        raise ForeignFileError(f"{directory}: holds no segment (*.tfs)")
     return directory

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any
 
 from .checksums import Checksums
 from .continuity import Continuity
-from .decode import Definitions, decode, split_records
+from .decode import (
+    Definitions,
+    counts_hold,
+    decode,
+    segment_id_of,
+    sound_records,
+    split_records,
+    ts_recv_of,
+    type_of,
+)
 from .errors import FormatError, NewerVersionError
-from .index import Index, index_error, read_index
-from .records import Drop, Gap, Record, SegmentStart
-from .resets import EVERYTHING, Resets
+from .index import index_error, read_index
+from .records import Connection, Drop, Gap, Instrument, Record, SegmentStart
+from .resets import EVERYTHING, Reset, Resets
 from .segment import (
     BLOCK_HAS_DEFINITIONS,
     BLOCK_HAS_GAPS,
     Block,
     Damage,
+    Part,
     Segment,
     SegmentName,
     Tail,
@@ -25,11 +38,16 @@ from .segment import (
 )
 from .times import day_text
 
+NEWER_FORMAT = NewerVersionError.code
+IO = "TF_IO"
+
 DAY_NS = 86_400_000_000_000
 
 _DEFINITION_TYPES = {1, 2, 3}
 _GAP_TYPES = {7, 8}
 _MAX_PROBLEMS = 100
+_SEGMENT_TYPE = 1
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 
 class _Report:
@@ -46,11 +64,16 @@ class _Report:
         self.dropped = 0
         self.order_errors = 0
         self.index = {"ok": 0, "missing": 0, "wrong": 0}
+        self.unreadable: list[dict[str, str]] = []
         self.problems: list[str] = []
+        self.remarks: list[str] = []
         self.journals: list[_Journal] = []
 
     def problem(self, text: str) -> None:
         self.problems.append(text)
+
+    def refuse(self, path: Path, code: str, message: str) -> None:
+        self.unreadable.append({"path": str(path), "code": code, "message": message})
 
     def as_dict(self) -> dict[str, Any]:
         checked = sum(journal.continuity.checked for journal in self.journals)
@@ -64,6 +87,7 @@ class _Report:
         if len(problems) > len(shown):
             shown.append(f"and {len(problems) - len(shown)} more")
         return {
+            "ok": not problems and not self.unreadable,
             "segments": self.segments,
             "blocks": self.blocks,
             "records": self.records,
@@ -80,7 +104,9 @@ class _Report:
             },
             "index": self.index,
             "orderErrors": self.order_errors,
+            "unreadable": self.unreadable,
             "problems": shown,
+            "remarks": self.remarks,
         }
 
 
@@ -92,16 +118,25 @@ class _Journal:
         self.continuity = Continuity()
         self.checksums = Checksums()
 
-    def reset(self) -> None:
-        self.continuity.reset(EVERYTHING)
-        self.checksums.reset(EVERYTHING)
+    def begin_segment(self) -> None:
+        self.resets.begin_segment()
+
+    def end_segment(self) -> None:
+        self._start_anew(self.resets.end_copies())
+
+    def damage(self) -> None:
+        self._start_anew([EVERYTHING])
+        self.checksums.damage()
 
     def on_record(self, record: Record) -> None:
-        for reset in self.resets.on_record(record):
-            self.continuity.reset(reset)
-            self.checksums.reset(reset)
+        self._start_anew(self.resets.on_record(record))
         self.continuity.on_record(record)
         self.checksums.on_record(record)
+
+    def _start_anew(self, resets: list[Reset]) -> None:
+        for reset in resets:
+            self.continuity.reset(reset)
+            self.checksums.reset(reset)
 
 
 class _SegmentCheck:
@@ -113,39 +148,43 @@ class _SegmentCheck:
         self.report = report
         self.definitions: Definitions = {}
         self.blocks: list[Block] = []
-        self.damages: list[Damage] = []
+        self.unsound: set[int] = set()
         self.next_record: int | None = 0
         self.unknown: set[int] = set()
 
     def problem(self, text: str) -> None:
         self.report.problem(f"{self.segment.path.name}: {text}")
 
+    def remark(self, text: str) -> None:
+        self.report.remarks.append(f"{self.segment.path.name}: {text}")
+
     def order_error(self, text: str) -> None:
         self.report.order_errors += 1
         self.problem(text)
 
-    def run(self) -> None:
-        for part in self.segment.walk():
+    def run(self, parts: list[Part]) -> None:
+        self.journal.begin_segment()
+        for part in parts:
             if isinstance(part, Block):
                 self.block(part)
             elif isinstance(part, Damage):
                 self.damage(part)
             else:
                 self.tail(part)
+        if self.blocks:
+            self.journal.end_segment()
 
     def damage(self, damage: Damage) -> None:
-        self.damages.append(damage)
         self.report.corrupt_blocks += damage.missing_blocks
         self.report.missing_records += damage.missing_records
         self.next_record = None
-        self.journal.reset()
+        self.journal.damage()
         lost = f"{damage.missing_blocks} blocks with {damage.missing_records} records"
         self.problem(f"{lost} are damaged: {damage.length} bytes from {damage.offset} on")
 
     def tail(self, tail: Tail) -> None:
         self.report.torn_tail_bytes += tail.torn_bytes
         if tail.torn_bytes:
-            self.journal.reset()
             self.problem(f"torn tail of {tail.torn_bytes} bytes from {tail.offset} on")
 
     def block(self, block: Block) -> None:
@@ -153,86 +192,111 @@ class _SegmentCheck:
         self.report.blocks += 1
         if self.next_record is not None and block.first_record != self.next_record:
             self.order_error(f"block {block.number} begins with record {block.first_record}, not {self.next_record}")
-        self.next_record = block.first_record + block.record_count
-        times: list[int] = []
-        flags = 0
-        for number, cells in enumerate(split_records(self.segment.payload(block)), block.first_record):
-            try:
-                record = decode(cells, self.definitions)
-            except FormatError as error:
-                self.problem(f"record {number} in block {block.number}: {error}")
-                continue
-            times.append(record.ts_recv)
-            if record.type in _DEFINITION_TYPES:
-                flags |= BLOCK_HAS_DEFINITIONS
-            elif record.type in _GAP_TYPES:
-                flags |= BLOCK_HAS_GAPS
-            self.record(record, number)
+        self.next_record = block.next_record
         self.report.records += block.record_count
-        if len(times) < block.record_count:
+        payload = self.segment.payload(block)
+        for contradiction in _contradictions(block, list(split_records(payload))):
+            self.order_error(f"block {block.number}: {contradiction}")
+        records = sound_records(payload)
+        if records is None:
+            self.unsound.add(block.number)
+            self.journal.damage()
             return
-        if times and (min(times), max(times)) != (block.min_ts_recv, block.max_ts_recv):
-            self.order_error(f"block {block.number}: min_ts_recv or max_ts_recv is not that of its records")
-        if flags != block.flags & (BLOCK_HAS_DEFINITIONS | BLOCK_HAS_GAPS):
-            self.problem(f"block {block.number}: flags {block.flags}, but its records say {flags}")
+        for number, cells in enumerate(records, block.first_record):
+            self.record(decode(cells, self.definitions), number)
 
     def record(self, record: Record, number: int) -> None:
         if isinstance(record, SegmentStart):
             self.start(record, number)
-        elif number == 0:
-            self.problem("the first record is not a segment record")
+        if isinstance(record, (SegmentStart, Instrument, Connection)) and _has_bad_text(record):
+            self.remark(f"record {number}: a string is no UTF-8")
         if isinstance(record, Gap):
             self.report.gaps += 1
         elif isinstance(record, Drop):
             self.report.dropped += record.count
         if record.instrument_number and record.definition is None and record.instrument_number not in self.unknown:
             self.unknown.add(record.instrument_number)
-            self.problem(f"record {number}: instrument {record.instrument_number} is not defined before it")
+            self.remark(f"record {number}: instrument {record.instrument_number} is not defined before it")
         self.journal.on_record(record)
 
     def start(self, start: SegmentStart, number: int) -> None:
         if number:
-            self.problem(f"record {number}: a segment record that is not the first")
-        if start.segment_id != self.segment.segment_id:
-            self.problem("the segment record names another segment id than the blocks")
+            self.remark(f"record {number}: a segment record that is not the first")
         if start.day != start.ts_recv // DAY_NS:
-            self.problem(f"the segment record says day {day_text(start.day)}, its ts_recv another")
+            self.remark(f"the segment record says day {day_text(start.day)}, its ts_recv another")
         name = SegmentName.parse(self.segment.path.name)
         if name and (name.journal, name.day, name.part) != (start.journal, day_text(start.day), start.part):
-            self.problem(f"the segment record says {day_text(start.day)}.{start.journal}.{start.part:03d}")
+            self.remark(f"the segment record says {day_text(start.day)}.{start.journal}.{start.part:03d}")
 
-    def check_index(self, index: Index | None, error: str | None) -> None:
-        if index is not None:
-            error = index_error(index, self.segment.segment_id, self.blocks, self.damages)
+    def check_index(self, path: Path) -> None:
+        """Look at the index last: what is wrong with it is a remark, since it can be derived."""
+        counts = self.report.index
+        error: str | None
+        try:
+            error = index_error(read_index(path), self.segment.segment_id, self.blocks, self.unsound)
+        except FileNotFoundError:
+            error = None
+            if self.blocks:
+                counts["missing"] += 1
+                self.remark("its index is missing")
+                return
+        except (OSError, FormatError) as wrong:
+            error = str(wrong)
         if error is None:
-            self.report.index["ok"] += 1
+            counts["ok"] += 1
         else:
-            self.report.index["wrong"] += 1
-            self.problem(f"index: {error}")
+            counts["wrong"] += 1
+            self.remark(f"index: {error}")
+
+
+def _contradictions(block: Block, records: list[memoryview]) -> Iterator[str]:
+    """What a whole block says that is not so, by a defect of its writer: each an order error."""
+    filled = sum(map(len, records))
+    if filled < block.payload_length:
+        yield f"its records fill {filled} of {block.payload_length} bytes"
+    if not all(map(type_of, records)):
+        yield "a record of type 0"
+    if not all(map(counts_hold, records)):
+        yield "a record counts more than its cells hold"
+    if len(records) != block.record_count:
+        yield f"{block.record_count} records said, {len(records)} found"
+    times = [ts_recv_of(cells) for cells in records]
+    if times and (min(times), max(times)) != (block.min_ts_recv, block.max_ts_recv):
+        yield "min_ts_recv or max_ts_recv is not that of its records"
+    flags = reduce(or_, map(_flag_of, records), 0)
+    if filled == block.payload_length and flags != block.flags & (BLOCK_HAS_DEFINITIONS | BLOCK_HAS_GAPS):
+        yield f"flags {block.flags}, but its records say {flags}"
+    if block.number == 0 and not (records and _starts_segment(records[0], block.segment_id)):
+        yield "it does not open with a segment record of its own id"
+
+
+def _starts_segment(cells: memoryview, segment_id: int) -> bool:
+    return type_of(cells) == _SEGMENT_TYPE and segment_id_of(cells) == segment_id
+
+
+def _has_bad_text(record: Record) -> bool:
+    return any(_REPLACED in value for value in vars(record).values() if isinstance(value, str))
+
+
+def _flag_of(cells: memoryview) -> int:
+    if type_of(cells) in _DEFINITION_TYPES:
+        return BLOCK_HAS_DEFINITIONS
+    return BLOCK_HAS_GAPS if type_of(cells) in _GAP_TYPES else 0
 
 
 def _check(path: Path, journal: _Journal, report: _Report) -> None:
-    report.segments += 1
-    index: Index | None = None
-    error: str | None = None
-    index_path = path.with_suffix(".tfi")
+    """Verify one segment. One that cannot be read counts for nothing, and what it held is missing like damage."""
     try:
-        index = read_index(index_path)
-    except FileNotFoundError:
-        pass
-    except FormatError as wrong:
-        error = str(wrong)
-    try:
-        with Segment(path, index.segment_id if index else None) as segment:
+        with Segment(path) as segment:
+            parts = list(segment.walk())
+            segment.refuse_foreign()
             check = _SegmentCheck(segment, journal, report)
-            check.run()
-            if index is None and error is None:
-                report.index["missing"] += 1
-            else:
-                check.check_index(index, error)
-    except NewerVersionError as refused:
-        journal.reset()
-        report.problem(str(refused))
+            check.run(parts)
+            check.check_index(segment.index_path)
+            report.segments += 1
+    except (FormatError, OSError) as refused:
+        report.refuse(path, refused.code if isinstance(refused, FormatError) else IO, str(refused))
+        journal.damage()
 
 
 def verify_segment(path: Path | str) -> dict[str, Any]:
@@ -248,6 +312,8 @@ def verify_segment(path: Path | str) -> dict[str, Any]:
     FileNotFoundError
         There is no such file.
     """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such file")
     report = _Report()
     report.journals.append(_Journal())
     _check(Path(path), report.journals[0], report)
@@ -260,11 +326,13 @@ def verify_directory(directory: Path | str) -> dict[str, Any]:
     Returns
     -------
     dict
-        `segments, blocks, records, corruptBlocks, missingRecords, tornTailBytes, gaps` (gap records), `droppedRecords`,
-        `continuity: {checked, broken}`, `checksums: {checked, passed, failed}`, `index: {ok, missing, wrong}`
-        (segments), `orderErrors` (blocks whose record numbers do not follow, or whose times are not those of their
-        records) and `problems` (texts, at most 100).
-        Gaps, drops and a missing index are no problems: they are on record, or can be derived.
+        `ok` (no problem and nothing unreadable), `segments, blocks, records, corruptBlocks, missingRecords,
+        tornTailBytes, gaps` (gap records), `droppedRecords`, `continuity: {checked, broken}`,
+        `checksums: {checked, passed, failed}`, `index: {ok, missing, wrong}` (segments), `orderErrors`
+        (contradictions of blocks), `unreadable` (files as `{path, code, message}`: of a later version, foreign, or
+        refused by the system; the other counters leave them out), `problems` (texts, at most 100) and `remarks` (of
+        indexes that must be derived anew, of names, of instruments without definition, of strings that are no UTF-8).
+        Gaps, drops and remarks are no problems: they are on record, or can be derived.
 
     Raises
     ------

@@ -1,14 +1,16 @@
 import type { Command } from 'commander'
 import { TickforgeError } from '../../errors.ts'
-import { writeArrowFile } from '../../export/arrow.ts'
-import { writeCsvFile } from '../../export/csv.ts'
-import { writeParquetFile } from '../../export/parquet.ts'
 import type { ColumnTableType } from '../../native/binding.ts'
 import { Log } from '../../open-log.ts'
 import { list, query, type RangeOptions } from '../options.ts'
 import { count, print, printJson, warn } from '../output.ts'
 
-const WRITERS = { arrow: writeArrowFile, parquet: writeParquetFile, csv: writeCsvFile }
+/** Loaded when they are used: apache-arrow would double the time that any other command takes to start. */
+const WRITERS = {
+  arrow: async () => (await import('../../export/arrow.ts')).writeArrowFile,
+  parquet: async () => (await import('../../export/parquet.ts')).writeParquetFile,
+  csv: async () => (await import('../../export/csv.ts')).writeCsvFile,
+}
 const TYPES: readonly ColumnTableType[] = ['trade', 'quote', 'book']
 
 interface Options extends Omit<RangeOptions, 'type'> {
@@ -32,12 +34,16 @@ export function addExport(program: Command): void {
     .option('--json', 'print one JSON document')
     .action(async (directory: string, options: Options) => {
       const { rows, seconds, damaged } = await exportFile(directory, options)
-      if (options.json === true) return printJson({ file: options.out, format: options.format, type: options.type, rows, seconds, damaged })
+      if (options.json === true)
+        return printJson({ file: options.out, format: options.format, type: options.type, rows, seconds, damaged })
       await print(`${options.out}: ${count(rows)} rows\n`)
     })
 }
 
-async function exportFile(directory: string, options: Options): Promise<{ rows: number; seconds: number; damaged: number }> {
+async function exportFile(
+  directory: string,
+  options: Options,
+): Promise<{ rows: number; seconds: number; damaged: number }> {
   if (!TYPES.includes(options.type as ColumnTableType)) {
     throw new TickforgeError('TF_USAGE', `--type: '${options.type}' is none of ${TYPES.join(', ')}`)
   }
@@ -49,9 +55,12 @@ async function exportFile(directory: string, options: Options): Promise<{ rows: 
   try {
     const { type: _, ...range } = options
     const source = log.exportSource(query(range))
-    const rows = await WRITERS[options.format as keyof typeof WRITERS](source, options.type as ColumnTableType, options.out)
+    const write = await WRITERS[options.format as keyof typeof WRITERS]()
+    const rows = await write(source, options.type as ColumnTableType, options.out)
     for (const damage of log.damage) {
-      warn(`${damage.path}: records ${damage.firstRecord} to ${damage.endRecord - 1n} cannot be read and are not in the file (TF_CORRUPT)`)
+      warn(
+        `${damage.path}: records ${damage.firstRecord} to ${damage.endRecord - 1n} cannot be read and are not in the file (TF_CORRUPT)`,
+      )
     }
     const damaged = log.damage.reduce((sum, { firstRecord, endRecord }) => sum + Number(endRecord - firstRecord), 0)
     return { rows, seconds: (performance.now() - startedAt) / 1000, damaged }

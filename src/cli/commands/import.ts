@@ -20,7 +20,10 @@ export function addImport(program: Command): void {
     .option('--json', 'print one JSON document')
     .action(async (format: string, paths: string[], options: Options) => {
       if (!CAPTURE_FORMATS.includes(format as CaptureFormat)) {
-        throw new TickforgeError('TF_UNKNOWN_FORMAT', `'${format}' is not a capture format (${CAPTURE_FORMATS.join(', ')})`)
+        throw new TickforgeError(
+          'TF_UNKNOWN_FORMAT',
+          `'${format}' is not a capture format (${CAPTURE_FORMATS.join(', ')})`,
+        )
       }
       const startedAt = performance.now()
       const report = await importCaptures({
@@ -38,7 +41,8 @@ export function addImport(program: Command): void {
         `${count(report.frames)} frames of ${report.files} captures became ${count(report.records)} records in ${report.seconds.toFixed(2)} s`,
         `${report.rejectedFrames} rejected, ${count(report.textFrames)} kept as text, ${count(report.restAnswers)} REST answers, ${report.gaps} gaps`,
       ]
-      if (checksums.passed + checksums.failed > 0) lines.push(`checksums: ${count(checksums.passed)} passed, ${checksums.failed} failed`)
+      if (checksums.passed + checksums.failed > 0)
+        lines.push(`checksums: ${count(checksums.passed)} passed, ${checksums.failed} failed`)
       await print(`${lines.join('\n')}\n`)
     })
 }

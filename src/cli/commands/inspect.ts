@@ -7,8 +7,8 @@ import { forEachRecord, Segment } from '../../log/segment.ts'
 import * as L from '../../records/layout.ts'
 import { RecordViews } from '../../records/record-view.ts'
 import { formatTime } from '../../records/time.ts'
-import { bytes, count, print, printJson, table, toJson } from '../output.ts'
 import { positive } from '../options.ts'
+import { bytes, count, print, printJson, table, toJson } from '../output.ts'
 
 interface Options {
   blocks?: boolean
@@ -37,8 +37,11 @@ export function addInspect(program: Command): void {
 function files(path: string): SegmentFile[] {
   const stat = statSync(path, { throwIfNoEntry: false })
   if (stat?.isFile() !== true) return listSegments(path)
-  const file = listSegments(dirname(path)).find((candidate) => basename(candidate.path) === basename(path))
-  if (file === undefined) throw new TickforgeError('TF_FOREIGN_DIRECTORY', `'${path}' is not named like a segment of tickforge`, { path })
+  const file = path.endsWith('.tfs')
+    ? listSegments(dirname(path)).find((candidate) => basename(candidate.path) === basename(path))
+    : undefined
+  if (file === undefined)
+    throw new TickforgeError('TF_FOREIGN_DIRECTORY', `'${path}' is not named like a segment of tickforge`, { path })
   return [file]
 }
 
@@ -70,7 +73,17 @@ function describe(file: SegmentFile, options: Options) {
       from: segment.blockCount === 0 ? null : formatTime(segment.minTsRecv),
       to: segment.blockCount === 0 ? null : formatTime(segment.maxTsRecv),
       instruments: segment.definitions.flatMap((d) =>
-        d === undefined ? [] : [{ number: d.number, instrument: d.key, price_decimals: d.priceDecimals, size_decimals: d.sizeDecimals, adapter: d.adapter }],
+        d === undefined
+          ? []
+          : [
+              {
+                number: d.number,
+                instrument: d.key,
+                price_decimals: d.priceDecimals,
+                size_decimals: d.sizeDecimals,
+                adapter: d.adapter,
+              },
+            ],
       ),
       block_list: blocks,
     }
@@ -108,14 +121,22 @@ function header(segment: Segment, number: number) {
 
 function block(segment: Segment, number: number, limit: number) {
   if (!(number >= 0 && number < segment.blockCount)) {
-    throw new TickforgeError('TF_EMPTY_RANGE', `'${segment.file.path}' has the blocks 0 to ${segment.blockCount - 1}, not ${number}`)
+    throw new TickforgeError(
+      'TF_EMPTY_RANGE',
+      `'${segment.file.path}' has the blocks 0 to ${segment.blockCount - 1}, not ${number}`,
+    )
   }
   const described = header(segment, number)
   const window = segment.window(number, number + 1, 1)
-  if (window.payloads[1] === 0) throw new TickforgeError('TF_CORRUPT', `block ${number} of '${segment.file.path}' fails its CRC`, { path: segment.file.path })
+  if (window.payloads[1] === 0)
+    throw new TickforgeError('TF_CORRUPT', `block ${number} of '${segment.file.path}' fails its CRC`, {
+      path: segment.file.path,
+    })
   const views = new RecordViews(window.area)
   forEachRecord(window, (at) => {
-    described.content.push(views.view(window.area, at)?.toJson() ?? { type: `unknown ${window.area.u8[at + L.HEAD_TYPE]}` })
+    described.content.push(
+      views.view(window.area, at)?.toJson() ?? { type: `unknown ${window.area.u8[at + L.HEAD_TYPE]}` },
+    )
     return described.content.length < limit
   })
   return described
@@ -129,7 +150,9 @@ function toText(segment: Described): string {
     `  ${segment.from ?? '-'} to ${segment.to ?? '-'}`,
   ]
   for (const one of segment.instruments) {
-    lines.push(`  instrument ${one.number}: ${one.instrument}, ${one.price_decimals} price and ${one.size_decimals} size decimals (${one.adapter})`)
+    lines.push(
+      `  instrument ${one.number}: ${one.instrument}, ${one.price_decimals} price and ${one.size_decimals} size decimals (${one.adapter})`,
+    )
   }
   let text = `${lines.join('\n')}\n`
   if (segment.block_list.length > 0) {

@@ -34,7 +34,9 @@ export function addList(program: Command): void {
           formatTime(one.from).slice(11),
           formatTime(one.to).slice(11),
         ])
-        await print(table(['  INSTRUMENT', 'TRADES', 'QUOTES', 'BOOKS', 'GAPS', 'FIRST', 'LAST'], rows, new Set([1, 2, 3, 4])))
+        await print(
+          table(['  INSTRUMENT', 'TRADES', 'QUOTES', 'BOOKS', 'GAPS', 'FIRST', 'LAST'], rows, new Set([1, 2, 3, 4])),
+        )
       }
     })
 }

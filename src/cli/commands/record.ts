@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
-import { CHANNELS, type Channel } from '../../feeds/feed.ts'
 import { TickforgeError } from '../../errors.ts'
+import { CHANNELS, type Channel } from '../../feeds/feed.ts'
+import { loadNative } from '../../native/binding.ts'
 import { Recorder, type RecorderStatus } from '../../recorder/recorder.ts'
-import { count, clearProgress, progress, toJson, warn } from '../output.ts'
 import { duration, endpoints, list, pairs, positive } from '../options.ts'
+import { clearProgress, count, progress, toJson, warn } from '../output.ts'
 
 interface Options {
   dir: string
@@ -27,7 +28,11 @@ export function addRecord(program: Command): void {
     .option('--channels <list>', `${CHANNELS.join(',')} or some of them`, list)
     .option('--journal <name>', 'name of the journal', 'main')
     .option('--endpoint <venue=address>', 'other address of a venue: VENUE=HOST:PORT or VENUE=WS-URL,REST-URL', list2)
-    .option('--protocol <venue=name>', "an older protocol of a venue, for a server that plays a capture: kraken=kraken-v1", list2)
+    .option(
+      '--protocol <venue=name>',
+      'an older protocol of a venue, for a server that plays a capture: kraken=kraken-v1',
+      list2,
+    )
     .option('--flush-ms <ms>', 'write a block that is not full after this time', positive, 100)
     .option('--ring-mb <MiB>', 'memory between receiving and writing, a power of two', positive, 16)
     .option('--no-sync', 'leave it to the operating system when data reaches the disk')
@@ -44,7 +49,8 @@ function list2(value: string, before: string[] | undefined): string[] {
 async function record(instruments: string[], options: Options): Promise<void> {
   const channels = (options.channels ?? CHANNELS) as Channel[]
   for (const channel of channels) {
-    if (!CHANNELS.includes(channel)) throw new TickforgeError('TF_USAGE', `--channels: '${channel}' is none of ${CHANNELS.join(', ')}`)
+    if (!CHANNELS.includes(channel))
+      throw new TickforgeError('TF_USAGE', `--channels: '${channel}' is none of ${CHANNELS.join(', ')}`)
   }
   const recorder = new Recorder({
     directory: options.dir,
@@ -70,8 +76,12 @@ async function record(instruments: string[], options: Options): Promise<void> {
   })
   const { recovery } = recorder
   if (!recovery.clean) {
-    warn(`the last recorder did not stop in order: ${recovery.segment} was recovered (${recovery.tornTailBytes} torn bytes cut off)`)
+    warn(
+      `the last recorder did not stop in order: ${recovery.segment} was recovered (${recovery.tornTailBytes} torn bytes cut off)`,
+    )
   }
+  const kind = loadNative().writerKind()
+  if (kind !== 'io_uring') warn(`writing with ${kind}`)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end)
   const timer = options.duration === undefined ? undefined : setTimeout(end, options.duration * 1000)
   const shown = setInterval(() => progress(statusLine(recorder.status()), startedAt), 250)
@@ -110,7 +120,8 @@ export function statusLine(status: RecorderStatus): string {
     `${count(watermarks.durable)} of ${count(counters.records)} records durable`,
     `${counters.gaps} gaps`,
   ]
-  if (counters.checksumsPassed + counters.checksumsFailed > 0) parts.push(`checksums ${count(counters.checksumsPassed)} ok ${counters.checksumsFailed} failed`)
+  if (counters.checksumsPassed + counters.checksumsFailed > 0)
+    parts.push(`checksums ${count(counters.checksumsPassed)} ok ${counters.checksumsFailed} failed`)
   if (counters.rejectedFrames > 0) parts.push(`${counters.rejectedFrames} rejected`)
   if (status.reconnects > 0) parts.push(`${status.reconnects} reconnects`)
   return parts.join(' · ')

@@ -57,7 +57,9 @@ async function replay(directory: string, options: Options): Promise<void> {
     }
     await print(text)
     for (const damage of log.damage) {
-      warn(`${damage.path}: records ${damage.firstRecord} to ${damage.endRecord - 1n} cannot be read (TF_CORRUPT; see tickforge verify)`)
+      warn(
+        `${damage.path}: records ${damage.firstRecord} to ${damage.endRecord - 1n} cannot be read (TF_CORRUPT; see tickforge verify)`,
+      )
     }
   } finally {
     log.close()

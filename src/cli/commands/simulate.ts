@@ -38,12 +38,20 @@ export function addSimulate(program: Command): void {
     .option('--rate <events>', 'events of the market a second', positive, 200)
     .option('--capture <file>', 'play this capture instead of a market; may be repeated', list)
     .option('--speed <factor>', "factor to the capture's pace, or max", speed, 1)
-    .option('--connections <mode>', 'merge: a capture of several connections on one; separate: in order of connecting', 'merge')
+    .option(
+      '--connections <mode>',
+      'merge: a capture of several connections on one; separate: in order of connecting',
+      'merge',
+    )
     .option('--acks', 'answer subscriptions during a capture that holds no answers')
     .option('--repeat', 'play the capture again for later clients')
     .option('--drop-after <frames>', 'fault: cut the TCP connection in the middle of the frame after so many', positive)
     .option('--skip-every <updates>', 'fault: leave out one book update of so many', positive)
-    .option('--garbage-every <frames>', "fault: send something that is not the venue's JSON before one frame of so many", positive)
+    .option(
+      '--garbage-every <frames>',
+      "fault: send something that is not the venue's JSON before one frame of so many",
+      positive,
+    )
     .option('--stall-after <frames:ms>', 'fault: send nothing for so long after so many frames', stall)
     .option('--close-after <frames>', 'fault: close the connection after so many frames', positive)
     .option('--fault-limit <times>', 'each fault happens at most so often', positive)
@@ -91,9 +99,12 @@ async function simulate(options: Options): Promise<void> {
     ...(options.capture === undefined ? {} : { capture: options.capture }),
   })
   const address = simulator.endpoints.rest.replace(/^https?:\/\//, '')
-  if (options.json === true) await print(`${toJson({ venue: options.venue, port: simulator.port, endpoints: simulator.endpoints })}\n`)
+  if (options.json === true)
+    await print(`${toJson({ venue: options.venue, port: simulator.port, endpoints: simulator.endpoints })}\n`)
   else {
-    await print(`${options.venue} listens on ${simulator.endpoints.websocket}\nrecord it with:  tickforge record ${options.venue}:SYMBOL --endpoint ${options.venue}=${address} --dir data\n`)
+    await print(
+      `${options.venue} listens on ${simulator.endpoints.websocket}\nrecord it with:  tickforge record ${options.venue}:SYMBOL --endpoint ${options.venue}=${address} --dir data\n`,
+    )
   }
   const startedAt = performance.now()
   const shown = setInterval(() => progress(describe(simulator), startedAt), 500)

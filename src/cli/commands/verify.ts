@@ -18,9 +18,10 @@ export function addVerify(program: Command): void {
       clearProgress()
       if (options.json === true) printJson(report)
       else await print(describe(report))
-      const unreadable = report.unreadable[0]
-      if (unreadable !== undefined) throw new TickforgeError(unreadable.code, unreadable.message, { path: unreadable.path })
-      if (!report.ok) throw new TickforgeError('TF_VERIFY_FAILED', `'${directory}' is not in order`, { path: directory })
+      const newer = report.unreadable.find(({ code }) => code === 'TF_NEWER_FORMAT')
+      if (newer !== undefined) throw new TickforgeError(newer.code, newer.message, { path: newer.path })
+      if (!report.ok)
+        throw new TickforgeError('TF_VERIFY_FAILED', `'${directory}' is not in order`, { path: directory })
     })
 }
 
@@ -40,7 +41,9 @@ function describe(report: VerifyReport): string {
     `continuity: ${count(continuity.checked)} checked, ${continuity.broken} broken; ${report.gaps} gaps and ${report.drops} drops on record`,
     `checksums:  ${count(checksums.checked)} checked, ${count(checksums.passed)} passed, ${checksums.failed} failed`,
     `index:      ${index.ok} right, ${index.missing} missing, ${index.wrong} wrong`,
-    ...(report.rejectedFrames === 0 ? [] : [`${count(report.rejectedFrames)} frames that could not be read are kept as text`]),
+    ...(report.rejectedFrames === 0
+      ? []
+      : [`${count(report.rejectedFrames)} frames that could not be read are kept as text`]),
     ...report.unreadable.map(({ code, message }) => `  ${code}: ${message}`),
     ...report.problems.map((problem) => `  ${problem}`),
     report.ok ? 'all in order' : 'NOT in order',

@@ -42,7 +42,8 @@ interface V1Channel {
 
 function channelOf(name: string): V1Channel {
   const book = /^book(?:-(\d{1,5}))?$/.exec(name)
-  if (book !== null) return { kind: 'book', depth: book[1] === undefined ? DEPTH_DEFAULT : Number.parseInt(book[1], 10) }
+  if (book !== null)
+    return { kind: 'book', depth: book[1] === undefined ? DEPTH_DEFAULT : Number.parseInt(book[1], 10) }
   return { kind: name === 'trade' || name === 'ticker' ? name : 'other', depth: 0 }
 }
 

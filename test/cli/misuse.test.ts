@@ -1,0 +1,123 @@
+// What a person gets who asks for something that cannot be: an exit code of the table, one line that says what happened,
+// one that says what to do, and nothing on standard output.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { ERRORS, type ErrorCode } from '../../src/errors.ts'
+import { Journal } from '../../src/recorder/journal.ts'
+import { tickforge } from '../helpers/command-line.ts'
+import { damageBlock } from '../helpers/damage.ts'
+import { HandWriter, NOON } from '../helpers/logs.ts'
+import { sharedDirectory, temporaryDirectory } from '../helpers/temporary.ts'
+
+const root = sharedDirectory()
+const [log, foreign, note] = [join(root, 'log'), join(root, 'foreign'), join(root, 'foreign', 'note.txt')]
+const empty = join(root, 'empty')
+
+beforeAll(async () => {
+  mkdirSync(foreign)
+  mkdirSync(empty)
+  writeFileSync(note, 'nothing of ours')
+  const hand = new HandWriter(log)
+  await hand.trade(NOON, hand.instrument(NOON, 'binance:BTCUSDT'), 1).close()
+})
+
+/** Arguments, and what the message must name. `@log` and the like stand for the directories above. */
+const CASES: [code: ErrorCode, args: string, named: string][] = [
+  ['TF_UNKNOWN_VENUE', 'record mtgox:BTCUSD --dir @empty', 'mtgox'],
+  ['TF_UNKNOWN_SYMBOL', 'record kraken:btcusd --dir @empty', 'btcusd'],
+  ['TF_USAGE', 'record BTCUSDT --dir @empty', 'BTCUSDT'],
+  ['TF_USAGE', 'record binance:BTCUSDT --dir @empty --endpoint binance', '--endpoint'],
+  ['TF_USAGE', 'record binance:BTCUSDT --dir @empty --protocol binance', '--protocol'],
+  ['TF_UNKNOWN_FORMAT', 'import tardis @note --dir @empty', 'tardis'],
+  ['TF_UNKNOWN_FORMAT', 'import hftbacktest @note --dir @empty', 'note.txt'],
+  ['TF_NO_FILE', 'import hftbacktest @empty/nothing.gz --dir @empty', 'nothing.gz'],
+  ['TF_NO_DIRECTORY', 'ls @empty/nowhere', 'nowhere'],
+  ['TF_NO_DIRECTORY', 'verify @note', 'is a file'],
+  ['TF_FOREIGN_DIRECTORY', 'ls @foreign', 'foreign'],
+  ['TF_FOREIGN_DIRECTORY', 'inspect @note', 'note.txt'],
+  ['TF_EMPTY_RANGE', 'inspect @log --block 99', '99'],
+  ['TF_BAD_TIME', 'replay @log --from yesterday', 'yesterday'],
+  ['TF_BAD_RANGE', 'replay @log --from 2024-08-09 --to 2024-08-08', '2024-08-09'],
+  ['TF_UNKNOWN_INSTRUMENT', 'replay @log --instrument binance:BTCUSDT,binance:ETHUSDT', 'binance:ETHUSDT'],
+  ['TF_USAGE', 'replay @log --type trades', 'trades'],
+  ['TF_USAGE', 'export @log --type gap --out @empty/out', 'gap'],
+  ['TF_USAGE', 'export @log --type trade --format xml --out @empty/out', 'xml'],
+  ['TF_UNKNOWN_VENUE', 'simulate --venue mtgox', 'mtgox'],
+]
+
+describe('the command line', () => {
+  it.each(CASES)('ends with the code of %s: tickforge %s', async (code, args, named) => {
+    const places: Record<string, string> = { log, foreign, note, empty }
+    const ended = await tickforge(
+      ...args.split(' ').map((arg) => arg.replace(/^@(\w+)/, (_, name: string) => places[name] as string)),
+    )
+    expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code: ERRORS[code][0], stdout: '' })
+    const [first, second, ...more] = ended.stderr.trimEnd().split('\n')
+    expect(first).toMatch(new RegExp(`^tickforge: ${code}: `))
+    expect(first).toContain(named)
+    expect(second).toBe(`  what to do: ${ERRORS[code][1]}`)
+    expect(more).toEqual([])
+  })
+
+  it.each([
+    ['', 'Usage: tickforge'],
+    ['frobnicate', "unknown command 'frobnicate'"],
+    ['record binance:BTCUSDT', "required option '--dir <directory>' not specified"],
+    ['replay x --speed 0', "'max' or a number above 0 was expected"],
+    ['record binance:BTCUSDT --dir x --duration soon', 'a duration was expected'],
+    ['ls x --wrong', "unknown option '--wrong'"],
+  ])('explains itself and ends with 2: tickforge %s', async (args, said) => {
+    const ended = await tickforge(...args.split(' ').filter((arg) => arg !== ''))
+    expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code: 2, stdout: '' })
+    expect(ended.stderr).toContain(said)
+    expect(ended.stderr).toMatch(/Usage: tickforge|\(see tickforge --help\)/)
+  })
+
+  it('refuses a directory that is being recorded into, and names it', async () => {
+    const directory = temporaryDirectory()
+    const journal = new Journal({ directory, name: 'main' })
+    const ended = await tickforge('record', 'binance:BTCUSDT', '--dir', directory)
+    expect(ended.code).toBe(5)
+    expect(ended.stderr).toContain('TF_LOCKED')
+    expect(ended.stderr).toContain(directory)
+    await journal.close()
+  })
+
+  it('refuses a port that is taken', async () => {
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const ended = await tickforge('simulate', '--venue', 'binance', '--port', String(port))
+    server.close()
+    expect(ended.code).toBe(9)
+    expect(ended.stderr).toContain(`TF_PORT_IN_USE: port ${port}`)
+  })
+
+  it('ends verify with 8 when something is wrong, and tells what', async () => {
+    const directory = temporaryDirectory()
+    const hand = new HandWriter(directory)
+    const number = hand.instrument(NOON, 'binance:BTCUSDT')
+    for (let i = 0; i < 3; i++) await hand.trade(NOON + BigInt(i), number, i).journal.flush()
+    await hand.close()
+    damageBlock(directory, 1, 'payload')
+    const ended = await tickforge('verify', directory)
+    expect(ended.code).toBe(8)
+    expect(ended.stdout).toContain('1 corrupt')
+    expect(ended.stdout).toContain('NOT in order')
+    expect(ended.stderr).toContain('TF_VERIFY_FAILED')
+    const replay = await tickforge('replay', directory, '--type', 'gap')
+    expect(replay).toMatchObject({ code: 0, stderr: expect.stringContaining('cannot be read (TF_CORRUPT') })
+    expect(JSON.parse(replay.stdout)).toMatchObject({ type: 'gap', cause: 'corrupt_block' })
+  })
+
+  it('has its codes in the table of docs/OPERATING.md, and no others', () => {
+    const text = readFileSync(join(import.meta.dirname, '../../docs/OPERATING.md'), 'utf8')
+    const rows = [...text.matchAll(/^\| `(TF_[A-Z_]+)` \| (\d+) \|/gm)].map(([, code, exit]) => [code, Number(exit)])
+    const table = Object.entries(ERRORS).map(([code, [exit]]) => [code, exit])
+    expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(table))
+    expect(rows).toHaveLength(table.length)
+  })
+})
