@@ -68,6 +68,10 @@ Napi::Object to_js(Napi::Env env, const RecoveryReport& report) {
   return object;
 }
 
+Napi::Value to_js(Napi::Env env, const std::optional<Error>& error) {
+  return error ? Napi::Value(to_js_error(env, *error).Value()) : env.Null();
+}
+
 /// Memory of the ring as an ArrayBuffer that keeps the ring alive.
 Napi::ArrayBuffer share(Napi::Env env, const std::shared_ptr<SpscRing>& ring, std::uint8_t* memory,
                         std::size_t length) {
@@ -118,6 +122,7 @@ std::optional<JournalOptions> read_options(Napi::Env env, const Napi::Value& val
   const double ring_bytes = reader.number("ringBytes", SpscRing::kBytesMin, static_cast<double>(SpscRing::kBytesMax));
   options.flush_interval_ns = static_cast<std::int64_t>(reader.number("flushIntervalMs", 0, kFlushMsMax) * 1e6);
   options.sync_each_batch = reader.boolean("syncEachBatch");
+  options.waits_for_disk = reader.boolean("waitsForDisk");
   options.new_part = reader.boolean("newPart");
   options.writer = reader.string("writer");
   if (!reader.ok()) return std::nullopt;
@@ -166,7 +171,8 @@ Napi::Function JournalHandle::define(Napi::Env env) {
                       InstanceMethod<&JournalHandle::wait_for_space>("waitForSpace"),
                       InstanceMethod<&JournalHandle::flush>("flush"), InstanceMethod<&JournalHandle::close>("close"),
                       InstanceMethod<&JournalHandle::watermarks>("watermarks"),
-                      InstanceMethod<&JournalHandle::error>("error")});
+                      InstanceMethod<&JournalHandle::error>("error"),
+                      InstanceMethod<&JournalHandle::stalled>("stalled")});
 }
 
 JournalHandle::JournalHandle(const Napi::CallbackInfo& info) : ObjectWrap(info) {
@@ -218,11 +224,9 @@ Napi::Value JournalHandle::watermarks(const Napi::CallbackInfo& info) {
   return to_js(info.Env(), recorder_->watermarks());
 }
 
-Napi::Value JournalHandle::error(const Napi::CallbackInfo& info) {
-  const std::optional<Error> error = recorder_->error();
-  if (!error) return info.Env().Null();
-  return to_js_error(info.Env(), *error).Value();
-}
+Napi::Value JournalHandle::error(const Napi::CallbackInfo& info) { return to_js(info.Env(), recorder_->error()); }
+
+Napi::Value JournalHandle::stalled(const Napi::CallbackInfo& info) { return to_js(info.Env(), recorder_->stalled()); }
 
 void register_journal(Napi::Env env, Napi::Object exports) {
   auto constructor = std::make_shared<Napi::FunctionReference>(Napi::Persistent(JournalHandle::define(env)));

@@ -24,6 +24,7 @@ class JournalHandle : public Napi::ObjectWrap<JournalHandle> {
   Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value watermarks(const Napi::CallbackInfo& info);
   Napi::Value error(const Napi::CallbackInfo& info);
+  Napi::Value stalled(const Napi::CallbackInfo& info);
 
   // Shared with flushes and closes that are under way. The last owner's destructor stops the writer thread, so a handle
   // that is collected without close() still writes what was published.

@@ -64,9 +64,12 @@ Result<OpenPlan> plan_open(Storage& storage, const std::string& directory, const
     segments.pop_back();
   }
   plan.tail.clean = clean;
+  if (!plan.path.empty()) plan.newest_day = plan.tail.day;
   const bool goes_on = !plan.path.empty() && plan.tail.day >= day_of(now);
   const std::int64_t last = plan.tail.running_max_ts_recv;
-  if (goes_on || !clean) {
+  // Also on a later day: nobody recorded in between, and a recorder that died while it changed segments left one that
+  // looks closed.
+  if (!plan.path.empty() || !clean) {
     plan.gap = make_gap(clean ? GapCause::kStop : GapCause::kUncleanStop, last, std::max(now, last));
   }
   if (!goes_on) plan.path.clear();

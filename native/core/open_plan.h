@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -17,6 +18,8 @@ struct OpenPlan {
   RecoveredTail tail;
   /// Written at once when going on, else at the beginning of the next segment.
   std::optional<Gap> gap;
+  /// Of the newest segment: the next one is of no day before. The least value when there is none.
+  std::int32_t newest_day = std::numeric_limits<std::int32_t>::min();
 };
 
 /// Looks for the newest segment of the journal and recovers it, of whatever day: it is appended to when its day is

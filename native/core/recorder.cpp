@@ -70,7 +70,7 @@ Recorder::Recorder(const JournalOptions& options, std::shared_ptr<SpscRing> ring
                    ControlPageWriter page)
     : name_(options.name),
       writer_options_{options.directory, options.name, options.writer, options.flush_interval_ns,
-                      options.sync_each_batch},
+                      options.sync_each_batch, options.waits_for_disk},
       ring_(std::move(ring)),
       lock_(std::move(lock)),
       page_(std::move(page)) {}
@@ -89,6 +89,11 @@ Watermarks Recorder::watermarks() const {
 std::optional<Error> Recorder::error() const {
   const std::lock_guard lock(mutex_);
   return error_;
+}
+
+std::optional<Error> Recorder::stalled() const {
+  const std::lock_guard lock(mutex_);
+  return stalled_;
 }
 
 Result<Watermarks> Recorder::outcome() const {
@@ -119,85 +124,63 @@ Result<Watermarks> Recorder::close() {
   return outcome();
 }
 
-bool Recorder::asked() const {
-  return close_asked_.load(std::memory_order_seq_cst) ||
-         flushes_asked_.load(std::memory_order_seq_cst) != flushes_served_;
+WriterLoop::Asked Recorder::asked() const {
+  return {flushes_asked_.load(std::memory_order_seq_cst), close_asked_.load(std::memory_order_seq_cst)};
 }
 
 void Recorder::run(const StorageFactory& make, const OpenPlan& plan) {
   const std::unique_ptr<Storage> storage = make();
-  SegmentWriter writer(*storage, *ring_, writer_options_);
-  Result<void> result;
-  if (!plan.path.empty()) {
-    result = writer.resume(plan.path, plan.tail, *plan.gap);
-  } else if (plan.gap) {
-    writer.begin_with_gap(*plan.gap);
-  }
-  if (result) result = record(writer);
-  if (result) result = writer.finish();
-  publish(writer, result ? RecorderState::kStopped : RecorderState::kFailed);
-  if (!result) writer.abandon();
+  WriterLoop loop(*storage, *ring_, writer_options_);
+  Result<void> result = loop.begin(plan, monotonic_ns());
+  if (result) result = record(loop);
+  if (result) result = loop.writer().finish(monotonic_ns());
+  publish(loop.writer(), result ? RecorderState::kStopped : RecorderState::kFailed);
+  if (!result) loop.writer().abandon();
   ring_->stop(result ? RingState::kClosed : RingState::kFailed);
   const std::lock_guard lock(mutex_);
   if (!result) error_ = result.error();
+  stalled_.reset();
   ended_ = true;
   changed_.notify_all();
 }
 
-void Recorder::take_request() {
-  if (request_.stage != Stage::kNone || !asked()) return;
-  // The requests are read before the position: what their callers published lies before it.
-  request_.close = close_asked_.load(std::memory_order_seq_cst);
-  request_.flushes = flushes_asked_.load(std::memory_order_seq_cst);
-  request_.until = ring_->published();
-  request_.stage = Stage::kTaking;
-}
-
-bool Recorder::advance_request(SegmentWriter& writer) {
-  if (request_.stage == Stage::kTaking) {
-    // Positions wrap; the ring is far smaller than half of their range.
-    if (static_cast<std::int32_t>(writer.taken() - request_.until) < 0) return false;
-    // The end of the segment makes all durable, and marks the last block.
-    request_.stage = request_.close ? Stage::kNone : Stage::kSyncing;
-    if (request_.close) return true;
-    request_.blocks = writer.request_sync();
-    return true;
-  }
-  if (request_.stage == Stage::kSyncing && writer.durable_blocks() >= request_.blocks) {
-    publish(writer, RecorderState::kRecording);
-    request_.stage = Stage::kNone;
-    flushes_served_ = request_.flushes;
-    const std::lock_guard lock(mutex_);
-    flushes_done_ = request_.flushes;
-    changed_.notify_all();
-    return true;
-  }
-  return false;
-}
-
-Result<void> Recorder::record(SegmentWriter& writer) {
-  publish(writer, RecorderState::kRecording);
+Result<void> Recorder::record(WriterLoop& loop) {
+  publish(loop.writer(), RecorderState::kRecording);
   for (;;) {
     const std::int64_t now = monotonic_ns();
-    take_request();
-    auto moved = writer.turn(now);
-    if (!moved) return moved.error();
-    const bool advanced = advance_request(writer);
-    if (request_.close && request_.stage == Stage::kNone) return {};
-    if (moved.value()) publish(writer, RecorderState::kRecording);
-    if (!moved.value() && !advanced) park(writer, now);
+    auto pass = loop.pass(now, asked());
+    if (!pass) return pass.error();
+    if (pass.value() == WriterLoop::Pass::kClosed) return {};
+    if (pass.value() == WriterLoop::Pass::kIdle) {
+      park(loop, now);
+    } else {
+      publish(loop.writer(), loop.writer().stalled() ? RecorderState::kDiskFull : RecorderState::kRecording);
+      announce(loop);
+    }
   }
 }
 
-void Recorder::park(SegmentWriter& writer, std::int64_t now) {
+void Recorder::announce(const WriterLoop& loop) {
+  const std::optional<Error>& stalled = loop.writer().stalled();
+  if (loop.flushes_served() == flushes_done_ && stalled.has_value() == stalled_.has_value()) return;
+  const std::lock_guard lock(mutex_);
+  flushes_done_ = loop.flushes_served();
+  stalled_ = stalled;
+  changed_.notify_all();
+}
+
+void Recorder::park(WriterLoop& loop, std::int64_t now) {
+  SegmentWriter& writer = loop.writer();
   const std::int64_t due = writer.deadline().value_or(now + kParkNs);
   const std::int64_t left = std::clamp<std::int64_t>(due - now, 0, kParkNs);
   if (writer.io_under_way()) {
     writer.wait(left > 0 ? std::min(left, kLookNs) : kLookNs);
   } else {
-    // With a block open the writer looks again when that is due: until then only much is worth a wake.
-    const std::uint32_t wanted = writer.deadline() ? ring_->capacity() / kWakeShare : 1;
-    ring_->wait_for_data(writer.taken(), wanted, left, [this] { return request_.stage == Stage::kNone && asked(); });
+    // With a block open the writer looks again when that is due: until then only much is worth a wake. On a full disk
+    // nothing more is taken over.
+    std::uint32_t wanted = writer.deadline() ? ring_->capacity() / kWakeShare : 1;
+    if (writer.stalled()) wanted = ring_->capacity() + 1;
+    ring_->wait_for_data(writer.taken(), wanted, left, [&] { return loop.has_request(asked()); });
   }
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "core/open_plan.h"
+#include "core/writer_loop.h"
 #include "journal/control_page.h"
 #include "journal/directory_lock.h"
 #include "journal/segment_writer.h"
@@ -30,6 +31,8 @@ struct JournalOptions {
   std::size_t ring_bytes = std::size_t{16} << 20;
   std::int64_t flush_interval_ns = 20'000'000;
   bool sync_each_batch = true;
+  /// A full disk is waited for until close(), as long as the ring has room.
+  bool waits_for_disk = false;
   /// Never append to a segment that exists; start the next part.
   bool new_part = false;
   std::string writer;
@@ -67,6 +70,8 @@ class Recorder {
   Watermarks watermarks() const;
   /// What stopped the writer.
   std::optional<Error> error() const;
+  /// TF_DISK_FULL while the writer waits for space.
+  std::optional<Error> stalled() const;
 
   /// Waits until all that was published before the call is durable. Errors: the writer's, TF_USAGE after close().
   Result<Watermarks> flush();
@@ -78,12 +83,11 @@ class Recorder {
   Recorder(const JournalOptions& options, std::shared_ptr<SpscRing> ring, DirectoryLock lock, ControlPageWriter page);
 
   void run(const StorageFactory& make, const OpenPlan& plan);
-  Result<void> record(SegmentWriter& writer);
-  void take_request();
-  bool advance_request(SegmentWriter& writer);
-  void park(SegmentWriter& writer, std::int64_t now);
+  Result<void> record(WriterLoop& loop);
+  void park(WriterLoop& loop, std::int64_t now);
   void publish(const SegmentWriter& writer, RecorderState state);
-  bool asked() const;
+  void announce(const WriterLoop& loop);
+  WriterLoop::Asked asked() const;
   /// Result of a wait that ended; the mutex is held.
   Result<Watermarks> outcome() const;
 
@@ -100,18 +104,6 @@ class Recorder {
   std::atomic<std::uint64_t> flushes_asked_{0};
   std::atomic<bool> close_asked_{false};
 
-  // What the writer thread works on: first all that was published at the start is taken over, then it is made durable.
-  enum class Stage { kNone, kTaking, kSyncing };
-  struct Request {
-    Stage stage = Stage::kNone;
-    bool close = false;
-    std::uint64_t flushes = 0;   // flushes_asked_ at the start
-    std::uint32_t until = 0;     // position of the ring
-    std::uint64_t blocks = 0;    // of the writer
-  };
-  Request request_;
-  std::uint64_t flushes_served_ = 0;
-
   // Written by the writer thread with release order, so that `written` never seems ahead of `appended`.
   std::atomic<std::uint64_t> appended_{0};
   std::atomic<std::uint64_t> written_{0};
@@ -119,9 +111,10 @@ class Recorder {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::uint64_t flushes_done_ = 0;
+  std::uint64_t flushes_done_ = 0;  // set by the writer thread alone, like the next three
   bool ended_ = false;
   std::optional<Error> error_;
+  std::optional<Error> stalled_;
 
   std::mutex close_mutex_;
   std::thread thread_;

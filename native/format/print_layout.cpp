@@ -103,7 +103,8 @@ int main() {
                              {"unrepresentable", u(TextReason::kUnrepresentable)}});
   enumeration("RecorderState", {{"stopped", u(RecorderState::kStopped)},
                                 {"recording", u(RecorderState::kRecording)},
-                                {"failed", u(RecorderState::kFailed)}});
+                                {"failed", u(RecorderState::kFailed)},
+                                {"diskFull", u(RecorderState::kDiskFull)}});
 
   group("Byte offsets from the start of a record. The head:");
   OFFSET("HEAD_CELLS", RecordHead, cells);

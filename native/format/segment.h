@@ -76,7 +76,12 @@ struct IndexEntry {
 static_assert(sizeof(IndexEntry) == 64);
 static_assert(offsetof(IndexEntry, entry_crc) == 60);
 
-enum class RecorderState : std::uint32_t { kStopped = 0, kRecording = 1, kFailed = 2 };
+enum class RecorderState : std::uint32_t {
+  kStopped = 0,
+  kRecording = 1,
+  kFailed = 2,
+  kDiskFull = 3,  // waiting for space; what arrives is kept in memory
+};
 
 /// One 4 KiB page, written by the recorder through a shared mapping and read by any process without locks: a reader
 /// takes `version_lock` before and after (even and equal = consistent).

@@ -28,6 +28,10 @@ void IndexWriter::append(const std::vector<IndexEntry>& entries) {
   write(entries.data(), entries.size() * sizeof(IndexEntry));
 }
 
+void IndexWriter::sync() {
+  if (failure_ == 0) failure_ = storage_.sync_now(file_);
+}
+
 void IndexWriter::close() {
   if (file_ >= 0) storage_.close(file_);
   file_ = -1;

@@ -21,6 +21,8 @@ class IndexWriter {
   /// Goes on behind the first `entries` entries of an existing file.
   void reopen(const std::string& path, std::uint64_t entries);
   void append(const std::vector<IndexEntry>& entries);
+  /// Makes durable what is written: of a segment that has ended nobody derives the index again.
+  void sync();
   void close();
   /// -errno of the first failure, 0 without one.
   int failure() const { return failure_; }

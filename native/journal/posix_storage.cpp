@@ -2,12 +2,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <utility>
 
+#include "base/assert.h"
 #include "base/unique_fd.h"
 
 namespace tickforge {
@@ -60,9 +62,17 @@ int PosixStorage::submit_sync(int file) {
 
 Completions PosixStorage::poll(std::int64_t) { return std::exchange(ended_, Completions{}); }
 
+std::uint64_t PosixStorage::random_id() {
+  std::uint64_t id = 0;
+  while (id == 0) TF_ASSERT(::getrandom(&id, sizeof id, 0) == sizeof id);
+  return id;
+}
+
 int PosixStorage::write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) {
   return or_errno(::pwrite(file, bytes, length, static_cast<off_t>(offset)));
 }
+
+int PosixStorage::sync_now(int file) { return or_errno(::fdatasync(file)); }
 
 int PosixStorage::reserve(int file, std::uint64_t offset, std::uint64_t length) {
   return or_errno(::fallocate(file, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(length)));

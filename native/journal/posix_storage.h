@@ -16,7 +16,9 @@ class PosixStorage : public Storage {
   int submit_write(int file, const iovec* parts, std::size_t count, std::uint64_t offset) override;
   int submit_sync(int file) override;
   Completions poll(std::int64_t wait_ns) override;
+  std::uint64_t random_id() override;
   int write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) override;
+  int sync_now(int file) override;
   int reserve(int file, std::uint64_t offset, std::uint64_t length) override;
   int truncate(int file, std::uint64_t length) override;
 

@@ -114,7 +114,7 @@ struct Recovery {
         return system_error("TF_IO", "removing", index_path, errno);
       return {};
     }
-    if (compare_index(index, tail.segment_id, entries) == IndexState::kOk) return {};
+    if (compare_index(index, tail.segment_id, entries) == IndexState::kOk) return sync_index(path);
     if (trusted > 0) return rewrite_index_tail(path, entries, trusted);
     tail.index_rebuilt = true;
     return write_index(path, tail.segment_id, entries);

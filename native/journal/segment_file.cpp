@@ -1,7 +1,5 @@
 #include "journal/segment_file.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -14,12 +12,6 @@ namespace {
 
 constexpr std::uint64_t kReserveBytes = std::uint64_t{64} << 20;
 constexpr std::uint64_t kReserveLow = std::uint64_t{16} << 20;
-
-std::uint64_t random_id() {
-  std::uint64_t id = 0;
-  while (id == 0) TF_ASSERT(::getrandom(&id, sizeof id, 0) == sizeof id);
-  return id;
-}
 
 }  // namespace
 
@@ -56,7 +48,7 @@ Result<std::unique_ptr<SegmentFile>> SegmentFile::create(Storage& storage, const
   auto segment = std::unique_ptr<SegmentFile>(new SegmentFile(storage, std::move(path), file));
   segment->day_ = day;
   segment->part_ = name.part;
-  segment->segment_id_ = random_id();
+  segment->segment_id_ = storage.random_id();
   segment->index_.create(index_path_of(segment->path_), segment->segment_id_);
   const int synced = storage.sync_directory(directory);
   if (synced < 0) return system_error("TF_IO", "syncing the directory", directory, -synced);
@@ -142,6 +134,7 @@ void SegmentFile::on_written(const BlockBatch& batch) {
 }
 
 Result<void> SegmentFile::finish() {
+  index_.sync();
   index_.close();
   const int cut = storage_.truncate(file_, end_offset_);
   const int closed = storage_.close(std::exchange(file_, -1));

@@ -49,9 +49,11 @@ class SegmentFile {
   BlockPlace next_place(std::uint32_t records);
   /// Sets disk space aside ahead of a write of `bytes`. Nothing fails here: a full disk fails the write itself.
   void reserve_ahead(std::uint64_t bytes);
+  /// A full disk has space again.
+  void space_returned() { reserves_ = true; }
   /// The batch is in the file: its blocks count and are indexed.
   void on_written(const BlockBatch& batch);
-  /// Cuts the file behind its last whole block, which gives back what was set aside, and closes it.
+  /// Cuts the file behind its last whole block, which gives back what was set aside, syncs the index and closes both.
   Result<void> finish();
 
  private:

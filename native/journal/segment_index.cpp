@@ -213,6 +213,13 @@ Result<void> write_index(const std::string& segment_path, std::uint64_t segment_
   return sync_directory_of(path);
 }
 
+Result<void> sync_index(const std::string& segment_path) {
+  const std::string path = index_path_of(segment_path);
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0) return system_error("TF_IO", "syncing", path, errno);
+  return {};
+}
+
 Result<void> rewrite_index_tail(const std::string& segment_path, const std::vector<IndexEntry>& entries,
                                 std::uint64_t first) {
   TF_ASSERT(first <= entries.size());

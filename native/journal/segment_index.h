@@ -64,6 +64,9 @@ IndexState compare_index(const IndexFile& index, std::uint64_t segment_id, const
 Result<void> write_index(const std::string& segment_path, std::uint64_t segment_id,
                          const std::vector<IndexEntry>& entries);
 
+/// Makes the index file durable as it is.
+Result<void> sync_index(const std::string& segment_path);
+
 /// Overwrites an index file from entry `first` on and ends it after the last entry; syncs it.
 Result<void> rewrite_index_tail(const std::string& segment_path, const std::vector<IndexEntry>& entries,
                                 std::uint64_t first);

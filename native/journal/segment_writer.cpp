@@ -12,6 +12,8 @@ namespace tickforge {
 namespace {
 
 constexpr std::int64_t kWaitNs = 100'000'000;
+/// How often a full disk is tried.
+constexpr std::int64_t kFullDiskNs = 500'000'000;
 
 bool try_again(int result) { return result == -EINTR || result == -EAGAIN; }
 
@@ -31,7 +33,8 @@ std::int64_t end_of_day(std::int32_t day) {
 SegmentWriter::SegmentWriter(Storage& storage, SpscRing& ring, WriterOptions options)
     : storage_(storage), ring_(ring), options_(std::move(options)), taken_(ring.consumed()) {}
 
-Result<void> SegmentWriter::resume(const std::string& path, const RecoveredTail& tail, const Gap& gap) {
+Result<void> SegmentWriter::resume(const std::string& path, const RecoveredTail& tail, const Gap& gap,
+                                   std::int64_t now) {
   auto segment = SegmentFile::reopen(storage_, path, tail);
   if (!segment) return segment.error();
   segment_ = segment.take();
@@ -39,18 +42,20 @@ Result<void> SegmentWriter::resume(const std::string& path, const RecoveredTail&
   append_record(own_, gap);
   (void)draft_.take_own(own_, 0);
   own_.clear();
-  draft_began_ = monotonic_ns() - options_.flush_interval_ns;
+  draft_began_ = now - options_.flush_interval_ns;
   return {};
 }
 
 Result<bool> SegmentWriter::turn(std::int64_t now) {
-  auto handled = handle_completions();
+  auto handled = handle_completions(now);
   if (!handled) return handled;
   auto filled = fill(now);
   if (!filled) return filled;
-  auto started = start_io();
+  auto started = start_io(now);
   if (!started) return started;
-  return handled.value() || filled.value() || started.value();
+  auto ended = end_segment();
+  if (!ended) return ended;
+  return handled.value() || filled.value() || started.value() || ended.value();
 }
 
 void SegmentWriter::wait(std::int64_t wait_ns) {
@@ -66,11 +71,25 @@ void SegmentWriter::wait(std::int64_t wait_ns) {
 }
 
 std::optional<std::int64_t> SegmentWriter::deadline() const {
+  if (stalled_) return try_again_at_;
   if (draft_.empty()) return std::nullopt;
   return draft_began_ + options_.flush_interval_ns;
 }
 
-Result<bool> SegmentWriter::handle_completions() {
+void SegmentWriter::stop_waiting() {
+  if (!options_.waits_for_disk) return;
+  options_.waits_for_disk = false;
+  try_again_at_ = std::numeric_limits<std::int64_t>::min();
+}
+
+Result<void> SegmentWriter::stall(const Error& error, std::int64_t now) {
+  if (error.code != "TF_DISK_FULL" || !options_.waits_for_disk) return error;
+  stalled_ = error;
+  try_again_at_ = now + kFullDiskNs;
+  return {};
+}
+
+Result<bool> SegmentWriter::handle_completions(std::int64_t now) {
   if (io_under_way()) wait(0);
   const Completions ended = std::exchange(ended_, Completions{});
   // Neither is under way any more, even if handling the other fails.
@@ -81,29 +100,38 @@ Result<bool> SegmentWriter::handle_completions() {
     if (!done) return done.error();
   }
   if (batch != nullptr) {
-    auto done = on_write_done(*batch, ended.write_result);
+    auto done = on_write_done(*batch, ended.write_result, now);
     if (!done) return done.error();
   }
   return ended.write_done || ended.sync_done;
 }
 
-Result<void> SegmentWriter::on_write_done(BlockBatch& batch, int result) {
+Result<void> SegmentWriter::on_write_done(BlockBatch& batch, int result, std::int64_t now) {
   // Nothing written and no reason given would go on for ever.
   if (result == 0) result = -EIO;
-  if (result < 0 && !try_again(result)) return write_error("writing", segment_->path(), -result);
-  if (result > 0) batch.write().advance(static_cast<std::size_t>(result));
-  if (batch.write().left() > 0) {
-    const int started = storage_.submit_write(segment_->file(), batch.write().parts(), batch.write().count(),
-                                              segment_->end_offset() + batch.write().done());
-    if (started < 0) return write_error("writing", segment_->path(), -started);
-    writing_ = &batch;
-    return {};
+  if (result < 0 && !try_again(result)) {
+    unwritten_ = &batch;
+    return stall(write_error("writing", segment_->path(), -result), now);
   }
+  if (result > 0) {
+    batch.write().advance(static_cast<std::size_t>(result));
+    if (stalled_) segment_->space_returned();
+    stalled_.reset();
+  }
+  if (batch.write().left() > 0) return submit(batch);
   segment_->on_written(batch);
   written_blocks_ += batch.size();
   watermarks_.written += batch.ring_records();
   if (batch.has_ring_cells()) ring_.release(batch.ring_end());
   batch.clear();
+  return {};
+}
+
+Result<void> SegmentWriter::submit(BlockBatch& batch) {
+  const int started = storage_.submit_write(segment_->file(), batch.write().parts(), batch.write().count(),
+                                            segment_->end_offset() + batch.write().done());
+  if (started < 0) return write_error("writing", segment_->path(), -started);
+  writing_ = &batch;
   return {};
 }
 
@@ -123,7 +151,7 @@ Result<bool> SegmentWriter::fill(std::int64_t now) {
     moved = true;
     if (own_taken_ < own_.size()) seal(0);
   }
-  if (own_taken_ == own_.size()) {
+  if (own_taken_ == own_.size() && ending_ == Ending::kNone) {
     own_.clear();
     own_taken_ = 0;
     auto filled = fill_from_ring(now);
@@ -132,7 +160,8 @@ Result<bool> SegmentWriter::fill(std::int64_t now) {
   }
   // While a write is under way a due block may as well go on filling: it could not be written before.
   const bool due = !draft_.empty() && now >= draft_began_ + options_.flush_interval_ns;
-  if (due && writing_ == nullptr && !filling().full()) {
+  const bool can_write = writing_ == nullptr && unwritten_ == nullptr && ending_ == Ending::kNone;
+  if (due && can_write && !filling().full()) {
     seal(0);
     moved = true;
   }
@@ -145,12 +174,18 @@ Result<bool> SegmentWriter::fill_from_ring(std::int64_t now) {
     const std::uint32_t available = ring_.published() - taken_;
     if (available == 0) break;
     const std::uint8_t* cells = ring_.at(taken_);
-    if (available > ring_.capacity()) return refuse_cells();
+    if (available > ring_.capacity()) return refuse_cells(now);
     if (!is_open()) {
       const auto& head = *reinterpret_cast<const RecordHead*>(cells);
-      if (!is_record(head, available)) return refuse_cells();
+      if (!is_record(head, available)) return refuse_cells(now);
+      if (!may_try(now)) return moved;
       auto begun = begin_segment(head.ts_recv);
-      if (!begun) return begun.error();
+      if (!begun) {
+        auto waits = stall(begun.error(), now);
+        if (!waits) return waits.error();
+        return true;
+      }
+      stalled_.reset();
       return true;
     }
     if (draft_.empty()) draft_began_ = now;
@@ -160,22 +195,21 @@ Result<bool> SegmentWriter::fill_from_ring(std::int64_t now) {
     watermarks_.appended += taken.records;
     moved = moved || taken.cells > 0;
     if (taken.end == TakeEnd::kAllTaken) break;
-    if (taken.end == TakeEnd::kInvalid) return refuse_cells();
-    if (taken.end == TakeEnd::kFull) {
-      seal(0);
-    } else {
-      auto ended = end_segment();
-      if (!ended) return ended.error();
-    }
+    if (taken.end == TakeEnd::kInvalid) return refuse_cells(now);
     moved = true;
+    if (taken.end == TakeEnd::kNextDay) {
+      ending_ = Ending::kWanted;
+      break;
+    }
+    seal(0);
   }
   return moved;
 }
 
-Error SegmentWriter::refuse_cells() {
+Error SegmentWriter::refuse_cells(std::int64_t now) {
   if (is_open()) {
     if (!draft_.empty()) seal(0);
-    auto drained = drain();
+    auto drained = drain(now);
     if (!drained) return drained.error();
   }
   return Error{"TF_INTERNAL", "the ring of journal '" + options_.journal + "' holds cells that are no record", "", 0};
@@ -187,16 +221,19 @@ void SegmentWriter::seal(std::uint16_t extra_flags) {
   sealed_blocks_ += 1;
 }
 
-Result<bool> SegmentWriter::start_io() {
+Result<bool> SegmentWriter::start_io(std::int64_t now) {
   bool moved = false;
-  if (writing_ == nullptr && !filling().empty()) {
-    BlockBatch& batch = filling();
-    segment_->reserve_ahead(batch.bytes());
-    const int started = storage_.submit_write(segment_->file(), batch.write().parts(), batch.write().count(),
-                                              segment_->end_offset());
-    if (started < 0) return write_error("writing", segment_->path(), -started);
-    writing_ = &batch;
+  BlockBatch* batch = nullptr;
+  if (unwritten_ != nullptr) {
+    if (may_try(now)) batch = std::exchange(unwritten_, nullptr);
+  } else if (writing_ == nullptr && !filling().empty()) {
+    batch = &filling();
     filling_ ^= 1;
+  }
+  if (batch != nullptr) {
+    segment_->reserve_ahead(batch->write().left());
+    auto submitted = submit(*batch);
+    if (!submitted) return submitted.error();
     moved = true;
   }
   const bool asked = durable_blocks_ < wanted_durable_ && written_blocks_ >= wanted_durable_;
@@ -218,20 +255,22 @@ std::uint64_t SegmentWriter::request_sync() {
   return wanted_durable_;
 }
 
-Result<void> SegmentWriter::drain() {
+Result<void> SegmentWriter::drain(std::int64_t now) {
+  stop_waiting();
   wanted_durable_ = sealed_blocks_;
   while (durable_blocks_ < sealed_blocks_ || io_under_way()) {
-    auto started = start_io();
+    auto started = start_io(now);
     if (!started) return started.error();
     if (io_under_way()) wait(kWaitNs);
-    auto handled = handle_completions();
+    auto handled = handle_completions(now);
     if (!handled) return handled.error();
   }
   return {};
 }
 
 Result<void> SegmentWriter::begin_segment(std::int64_t ts_recv) {
-  auto segment = SegmentFile::create(storage_, options_.directory, options_.journal, day_of(ts_recv));
+  const std::int32_t day = std::max(day_of(ts_recv), first_day_);
+  auto segment = SegmentFile::create(storage_, options_.directory, options_.journal, day);
   if (!segment) return segment.error();
   segment_ = segment.take();
   own_ = segment_->segment_record(options_.journal, options_.writer, ts_recv);
@@ -244,31 +283,39 @@ Result<void> SegmentWriter::begin_segment(std::int64_t ts_recv) {
   return {};
 }
 
-Result<void> SegmentWriter::end_segment() {
-  if (filling().full()) {
-    auto drained = drain();
-    if (!drained) return drained;
+Result<bool> SegmentWriter::end_segment() {
+  if (ending_ == Ending::kNone) return false;
+  if (ending_ == Ending::kWanted) {
+    if (filling().full()) return false;
+    if (!draft_.empty()) {
+      seal(kBlockLast);
+    } else {
+      // Blocks are never rewritten, so a segment whose last record is on its way already is closed by a block of its
+      // own. That repeats the largest time so far, which is known when all is written.
+      if (written_blocks_ < sealed_blocks_) return false;
+      filling().add_trailer(segment_->next_place(0), segment_->running_max_ts_recv(), kBlockLast);
+      sealed_blocks_ += 1;
+    }
+    wanted_durable_ = sealed_blocks_;
+    ending_ = Ending::kLastBlockSealed;
+    return true;
   }
-  if (!draft_.empty()) {
-    seal(kBlockLast);
-  } else {
-    // Blocks are never rewritten, so a segment whose last record is on its way already is closed by a block of its own.
-    filling().add_trailer(segment_->next_place(0), segment_->running_max_ts_recv(), kBlockLast);
-    sealed_blocks_ += 1;
-  }
-  auto drained = drain();
-  if (!drained) return drained;
-  return segment_->finish();
+  if (durable_blocks_ < sealed_blocks_ || io_under_way()) return false;
+  ending_ = Ending::kNone;
+  auto finished = segment_->finish();
+  if (!finished) return finished.error();
+  return true;
 }
 
-Result<void> SegmentWriter::finish() {
-  if (!is_open()) return {};
-  while (own_taken_ < own_.size()) {
-    auto moved = turn(monotonic_ns());
+Result<void> SegmentWriter::finish(std::int64_t now) {
+  stop_waiting();
+  while (is_open()) {
+    if (own_taken_ == own_.size() && ending_ == Ending::kNone) ending_ = Ending::kWanted;
+    auto moved = turn(now);
     if (!moved) return moved.error();
     if (!moved.value()) wait(kWaitNs);
   }
-  return end_segment();
+  return {};
 }
 
 void SegmentWriter::abandon() {

@@ -3,10 +3,13 @@
 // A state machine for one thread: turn() never blocks, two batches take turns (one is written while the other fills).
 // The ring's tail moves only after the write that holds the cells has completed. At most one sync is under way; what is
 // written meanwhile waits for the next one.
+//
+// A full disk need not be the end: what is not written stays in the ring and is tried again until there is space.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +34,8 @@ struct WriterOptions {
   std::int64_t flush_interval_ns = 0;
   /// Sync whenever something is written and no sync is under way; otherwise only what request_sync() asks for.
   bool sync_each_batch = false;
+  /// Wait for space when the disk is full; otherwise that is an error.
+  bool waits_for_disk = false;
 };
 
 /// Counts of records taken from the ring.
@@ -44,18 +49,27 @@ class SegmentWriter {
  public:
   SegmentWriter(Storage& storage, SpscRing& ring, WriterOptions options);
 
-  /// Goes on in an existing segment; `gap` is written at once, before anything from the ring.
-  Result<void> resume(const std::string& path, const RecoveredTail& tail, const Gap& gap);
-  /// The next new segment begins with this gap; its ts_recv becomes that of the segment's first record.
-  void begin_with_gap(const Gap& gap) { first_gap_ = gap; }
+  /// Goes on in an existing segment; `gap` is written at once, before anything from the ring. `now` as of turn().
+  Result<void> resume(const std::string& path, const RecoveredTail& tail, const Gap& gap, std::int64_t now);
+  /// The next new segment begins with this gap; its ts_recv becomes that of the segment's first record. Its day is
+  /// `day` at least, which is that of the newest segment: the order of segments is that of their names.
+  void begin_with_gap(const Gap& gap, std::int32_t day) {
+    first_gap_ = gap;
+    first_day_ = day;
+  }
 
-  /// One step: takes what has ended, fills blocks, starts writes and syncs. True = something moved.
+  /// One step at CLOCK_MONOTONIC `now`, which never goes back: takes what has ended, fills blocks, starts writes and syncs. True = something
+  /// moved.
   Result<bool> turn(std::int64_t now);
   /// Waits for I/O under way; at most `wait_ns`. What ended is handled by the next turn.
   void wait(std::int64_t wait_ns);
   bool io_under_way() const { return writing_ != nullptr || sync_under_way_; }
-  /// When the block that is being filled is due (CLOCK_MONOTONIC); nothing when there is none.
+  /// When the block that is being filled is due or the full disk is tried again (CLOCK_MONOTONIC); nothing when neither.
   std::optional<std::int64_t> deadline() const;
+  /// What the disk said when it was found full, while it is; nothing moves before there is space.
+  const std::optional<Error>& stalled() const { return stalled_; }
+  /// A full disk is waited for no longer: it is tried once more, and is an error then.
+  void stop_waiting();
 
   /// Position behind the last cell taken over from the ring.
   std::uint32_t taken() const { return taken_; }
@@ -64,8 +78,9 @@ class SegmentWriter {
   std::uint64_t request_sync();
   std::uint64_t durable_blocks() const { return durable_blocks_; }
 
-  /// Writes and syncs all that was taken over, marks the segment closed and cuts it to length. Blocks.
-  Result<void> finish();
+  /// Writes and syncs all that was taken over, marks the segment closed and cuts it to length. Blocks, but not for
+  /// space.
+  Result<void> finish(std::int64_t now);
   /// After an error: waits until the kernel no longer reads our memory, then cuts the file behind its last whole block.
   void abandon();
 
@@ -74,18 +89,24 @@ class SegmentWriter {
   const SegmentFile* segment() const { return segment_.get(); }
 
  private:
-  Result<bool> handle_completions();
-  Result<void> on_write_done(BlockBatch& batch, int result);
+  Result<bool> handle_completions(std::int64_t now);
+  Result<void> on_write_done(BlockBatch& batch, int result, std::int64_t now);
+  /// Goes on with the rest of a batch.
+  Result<void> submit(BlockBatch& batch);
+  /// A full disk becomes a wait, or the error that it is.
+  Result<void> stall(const Error& error, std::int64_t now);
+  bool may_try(std::int64_t now) const { return !stalled_ || now >= try_again_at_; }
   Result<void> on_sync_done(int result);
   Result<bool> fill(std::int64_t now);
   Result<bool> fill_from_ring(std::int64_t now);
   /// A producer published something else than records: what came before is written, nothing after it.
-  Error refuse_cells();
-  Result<bool> start_io();
+  Error refuse_cells(std::int64_t now);
+  Result<bool> start_io(std::int64_t now);
   Result<void> begin_segment(std::int64_t ts_recv);
-  Result<void> end_segment();
+  /// Takes the next step to the end of the segment, if it has to end: its last block, its durability, its closing.
+  Result<bool> end_segment();
   /// Blocks until all sealed blocks are written and durable.
-  Result<void> drain();
+  Result<void> drain(std::int64_t now);
   void seal(std::uint16_t extra_flags);
   bool is_open() const { return segment_ != nullptr && segment_->is_open(); }
   BlockBatch& filling() { return batches_[filling_]; }
@@ -96,6 +117,7 @@ class SegmentWriter {
   Preamble preamble_;
   std::unique_ptr<SegmentFile> segment_;
   std::optional<Gap> first_gap_;
+  std::int32_t first_day_ = std::numeric_limits<std::int32_t>::min();
 
   std::vector<std::uint8_t> own_;  // records of ours that come before the next of the ring
   std::size_t own_taken_ = 0;
@@ -103,9 +125,16 @@ class SegmentWriter {
   std::int64_t draft_began_ = 0;
   std::uint32_t taken_;
 
+  enum class Ending { kNone, kWanted, kLastBlockSealed };
+  Ending ending_ = Ending::kNone;  // of the segment
+
+  std::optional<Error> stalled_;
+  std::int64_t try_again_at_ = 0;
+
   std::array<BlockBatch, 2> batches_;
   std::size_t filling_ = 0;
   BlockBatch* writing_ = nullptr;
+  BlockBatch* unwritten_ = nullptr;  // found no space
   Completions ended_;
 
   // Counts of blocks since the start, over all segments.

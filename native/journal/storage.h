@@ -44,8 +44,13 @@ class Storage {
   /// Takes what has ended; waits for something to end for at most `wait_ns`.
   virtual Completions poll(std::int64_t wait_ns) = 0;
 
+  /// A number that no other segment has; never 0.
+  virtual std::uint64_t random_id() = 0;
+
   /// Small write that is done on return; the count of bytes may be short.
   virtual int write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) = 0;
+  /// fdatasync that is done on return.
+  virtual int sync_now(int file) = 0;
   /// Sets blocks aside behind the end of the file without changing its size.
   virtual int reserve(int file, std::uint64_t offset, std::uint64_t length) = 0;
   /// Cuts the file at `length` and gives back what was set aside.

@@ -82,6 +82,8 @@ void SpscRing::sleep_consumer(std::int64_t timeout_ns) { futex_wait(words_->cons
 bool SpscRing::wait_for_space(std::uint32_t cells, std::int64_t timeout_ns) {
   if (cells > capacity()) return false;
   const std::int64_t deadline = monotonic_ns() + timeout_ns;
+  // A producer that publishes by itself may be more than a ring ahead of the tail that reserve() saw last.
+  seen_tail_ = words_->tail.load(std::memory_order_seq_cst);
   for (;;) {
     if (state() != RingState::kOpen) return false;
     if (reserve(cells) != nullptr) return true;

@@ -72,7 +72,8 @@ class SpscRing {
   void release(std::uint32_t position);
   /// Sleeps until `wanted` cells behind `seen` are published, `interrupted()` holds, wake_consumer() is called or the time
   /// is over. `interrupted` is asked once more after the wish to be woken has been made known. A consumer that will look
-  /// again soon anyway wants many: producers then go on without a system call.
+  /// again soon anyway wants many: producers then go on without a system call. One that has no use for cells wants more
+  /// than the ring holds.
   template <typename Interrupted>
   void wait_for_data(std::uint32_t seen, std::uint32_t wanted, std::int64_t timeout_ns, Interrupted interrupted) {
     // Relaxed: made visible by the store that follows; whoever reads that one reads this one or a later one.
@@ -80,7 +81,7 @@ class SpscRing {
     // Partner: the load of consumer_waiting in commit() and wake_consumer(), which follows a store of head or of a request.
     words_->consumer_waiting.store(1, std::memory_order_seq_cst);
     // A producer that waits for room publishes no more. Partner: the store in wait_for_space(), before its wake_consumer().
-    const bool held_up = words_->producer_waiting.load(std::memory_order_seq_cst) != 0;
+    const bool held_up = wanted <= capacity() && words_->producer_waiting.load(std::memory_order_seq_cst) != 0;
     if (published() - seen < wanted && !held_up && !interrupted()) sleep_consumer(timeout_ns);
     words_->consumer_waiting.store(0, std::memory_order_relaxed);
   }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <thread>
 
 #include "core/bench_fill.h"
 #include "journal/recovery.h"
@@ -216,6 +217,38 @@ TEST_F(RecorderTest, CarriesTheGapOfAnEarlierDayIntoTheNextSegment) {
   EXPECT_EQ(gap.head.ts_recv, now);
 }
 
+TEST_F(RecorderTest, SaysOnALaterDayThatItHadStopped) {
+  {
+    auto recorder = open(options());
+    publish(*recorder->ring(), make_trade(kNoon, 1));
+    ASSERT_TRUE(recorder->close());
+  }
+  auto recorder = open(options());
+  EXPECT_TRUE(recorder->recovery().clean);
+  const std::int64_t now = realtime_ns();
+  publish(*recorder->ring(), make_trade(now, 2));
+  ASSERT_TRUE(recorder->close());
+  const auto records = read_records(directory_.file("data/") + segment_names(directory_.file("data")).at(1));
+  ASSERT_EQ(records.size(), 3U);
+  const auto gap = record_as<Gap>(records[1]);
+  EXPECT_EQ(gap.cause, static_cast<std::uint8_t>(GapCause::kStop));
+  EXPECT_EQ(gap.ts_last_good, kNoon);
+  EXPECT_EQ(gap.head.ts_recv, now);
+}
+
+TEST_F(RecorderTest, StartsNoSegmentBeforeTheNewestOneWhenTheClockGoesBack) {
+  {
+    auto recorder = open(options());
+    publish(*recorder->ring(), make_trade(kNoon, 1));
+    ASSERT_TRUE(recorder->close());
+  }
+  auto recorder = open(options());
+  publish(*recorder->ring(), make_trade(kNoon - 2 * kNsPerDay, 2));
+  ASSERT_TRUE(recorder->close());
+  EXPECT_EQ(segment_names(directory_.file("data")),
+            (std::vector<std::string>{"2024-08-08.test.000.tfs", "2024-08-08.test.001.tfs"}));
+}
+
 TEST_F(RecorderTest, GoesOnInASegmentOfAFutureDay) {
   const std::int64_t future = realtime_ns() + 3 * kNsPerDay;
   for (int session = 0; session < 2; ++session) {
@@ -276,6 +309,61 @@ TEST_F(RecorderTest, RejectsFlushAndCloseWithTheWritersError) {
   EXPECT_EQ(closed.error().code, "TF_DISK_FULL");
   EXPECT_EQ(read_records(only_segment()).size(), 2U);
   EXPECT_TRUE(Recorder::open(options())) << "the lock is free again";
+}
+
+TEST_F(RecorderTest, WaitsForSpaceAndLosesNothing) {
+  const SmallDisk disk(directory_.file("data"));
+  if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a tmpfs";
+  auto waiting = options();
+  waiting.waits_for_disk = true;
+  auto recorder = open(waiting);
+  publish(*recorder->ring(), make_trade(kNoon, 0));
+  ASSERT_TRUE(recorder->flush());
+  const std::string filler = directory_.file("data/filler");
+  {
+    std::ofstream file(filler, std::ios::binary);
+    while (file.write(std::string(4096, 'x').data(), 4096).flush()) {
+    }
+  }
+  constexpr std::int64_t kTrades = 10'000;  // less than the ring holds, more than the last block's room
+  for (std::int64_t i = 1; i < kTrades; ++i) publish(*recorder->ring(), make_trade(kNoon + i, i));
+  while (!recorder->stalled()) std::this_thread::yield();
+  EXPECT_EQ(recorder->stalled()->code, "TF_DISK_FULL");
+  EXPECT_FALSE(recorder->error());
+  EXPECT_EQ(recorder->ring()->state(), RingState::kOpen);
+  std::filesystem::remove(filler);
+  auto marks = recorder->flush();
+  ASSERT_TRUE(marks) << marks.error().message;
+  EXPECT_EQ(marks.value().durable, static_cast<std::uint64_t>(kTrades));
+  EXPECT_FALSE(recorder->stalled());
+  ASSERT_TRUE(recorder->close());
+  auto recovered = recover_segment(only_segment());
+  ASSERT_TRUE(recovered);
+  EXPECT_EQ(recovered.value().record_count, static_cast<std::uint64_t>(kTrades) + 1);
+}
+
+TEST_F(RecorderTest, ClosesWithTheErrorWhenTheDiskStaysFull) {
+  auto faults = std::make_shared<Faults>();
+  auto waiting = options();
+  waiting.waits_for_disk = true;
+  auto opened = Recorder::open(waiting, [faults] { return std::make_unique<FaultyStorage>(faults); });
+  ASSERT_TRUE(opened);
+  Recorder& recorder = *opened.value();
+  publish(*recorder.ring(), make_trade(realtime_ns(), 1));
+  ASSERT_TRUE(recorder.flush());
+  faults->space = 0;
+  publish(*recorder.ring(), make_trade(realtime_ns(), 2));
+  std::thread flushing([&] {
+    auto flushed = recorder.flush();
+    EXPECT_FALSE(flushed);
+  });
+  while (!recorder.stalled()) std::this_thread::yield();
+  auto closed = recorder.close();
+  flushing.join();
+  ASSERT_FALSE(closed);
+  EXPECT_EQ(closed.error().code, "TF_DISK_FULL");
+  EXPECT_EQ(recorder.watermarks().durable, 1U);
+  EXPECT_EQ(read_records(only_segment()).size(), 2U);
 }
 
 TEST_F(RecorderTest, StopsWhenASyncFails) {

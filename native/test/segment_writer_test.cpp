@@ -13,11 +13,11 @@ namespace {
 /// A writer without its thread: the test takes the turns.
 class SegmentWriterTest : public ::testing::Test {
  protected:
-  SegmentWriterTest()
+  explicit SegmentWriterTest(bool waits_for_disk = false)
       : ring_(SpscRing::create(SpscRing::kBytesMin).take()),
         faults_(std::make_shared<Faults>()),
         storage_(faults_),
-        writer_(storage_, *ring_, {directory(), "test", "unit test", kFlushNs, false}) {}
+        writer_(storage_, *ring_, {directory(), "test", "unit test", kFlushNs, false, waits_for_disk}) {}
 
   std::string directory() const { return directory_.file("."); }
   std::string file(const char* name) const { return directory_.file(name); }
@@ -63,14 +63,14 @@ Bytes connection(std::uint64_t number, ConnectionEvent event, std::int64_t ts_re
 TEST_F(SegmentWriterTest, WritesNothingBeforeTheFirstRecord) {
   ASSERT_TRUE(settle());
   EXPECT_TRUE(segment_names(directory()).empty());
-  EXPECT_TRUE(writer_.finish());
+  EXPECT_TRUE(writer_.finish(0));
   EXPECT_TRUE(segment_names(directory()).empty());
 }
 
 TEST_F(SegmentWriterTest, BeginsASegmentWithItsOwnRecord) {
   publish(*ring_, make_trade(kNoon, 7));
   ASSERT_TRUE(settle());
-  ASSERT_TRUE(writer_.finish());
+  ASSERT_TRUE(writer_.finish(0));
   const auto records = read_records(file("2024-08-08.test.000.tfs"));
   ASSERT_EQ(records.size(), 2U);
   const auto segment = record_as<Segment>(records[0]);
@@ -128,7 +128,7 @@ TEST_F(SegmentWriterTest, WritesAnySequenceOfRecordsExactly) {
     faults_->write_limit = random() % 3 == 0 ? 1 + random() % 10'000 : std::numeric_limits<std::size_t>::max();
     ASSERT_TRUE(settle(now += random() % 1500));
   }
-  ASSERT_TRUE(writer_.finish());
+  ASSERT_TRUE(writer_.finish(0));
   EXPECT_EQ(writer_.watermarks().durable, expected.size());
   const std::string path = file("2024-08-08.test.000.tfs");
   auto records = read_records(path);
@@ -151,7 +151,7 @@ TEST_F(SegmentWriterTest, RollsToALaterDayWithCopiesOfWhatIsInUse) {
   publish(*ring_, make_trade(kMidnight - 1, 1));
   publish(*ring_, make_trade(kMidnight, 2));
   ASSERT_TRUE(settle());
-  ASSERT_TRUE(writer_.finish());
+  ASSERT_TRUE(writer_.finish(0));
   ASSERT_EQ(segment_names(directory()),
             (std::vector<std::string>{"2024-08-08.test.000.tfs", "2024-08-09.test.000.tfs"}));
   EXPECT_EQ(read_records(file("2024-08-08.test.000.tfs")).size(), 8U);
@@ -176,15 +176,24 @@ TEST_F(SegmentWriterTest, StaysInItsDayWhenTimesGoBack) {
     publish(*ring_, make_trade(ts, ts));
   }
   ASSERT_TRUE(settle());
-  ASSERT_TRUE(writer_.finish());
+  ASSERT_TRUE(writer_.finish(0));
   EXPECT_EQ(segment_names(directory()), std::vector<std::string>{"2024-08-08.test.000.tfs"});
   EXPECT_EQ(read_records(file("2024-08-08.test.000.tfs")).size(), 5U);
+}
+
+TEST_F(SegmentWriterTest, MakesTheIndexOfAnEndedSegmentDurable) {
+  publish(*ring_, make_trade(kNoon, 1));
+  publish(*ring_, make_trade(kNoon + kNsPerDay, 2));
+  ASSERT_TRUE(settle());
+  EXPECT_EQ(faults_->index_syncs, 1U);
+  ASSERT_TRUE(writer_.finish(0));
+  EXPECT_EQ(faults_->index_syncs, 2U);
 }
 
 TEST_F(SegmentWriterTest, SkipsDaysWithoutRecords) {
   for (const std::int64_t days : {0, 5, 400}) publish(*ring_, make_trade(kNoon + days * kNsPerDay, days));
   ASSERT_TRUE(settle());
-  ASSERT_TRUE(writer_.finish());
+  ASSERT_TRUE(writer_.finish(0));
   EXPECT_EQ(segment_names(directory()), (std::vector<std::string>{"2024-08-08.test.000.tfs", "2024-08-13.test.000.tfs",
                                                                   "2025-09-12.test.000.tfs"}));
 }
@@ -194,7 +203,7 @@ TEST_F(SegmentWriterTest, RepeatsMoreInstrumentsThanFitABlock) {
   for (std::uint32_t i = 1; i <= kInstruments; ++i) publish(*ring_, instrument(i, "S" + std::to_string(i), kNoon));
   publish(*ring_, make_trade(kNoon + kNsPerDay, 1));
   ASSERT_TRUE(settle());
-  ASSERT_TRUE(writer_.finish());
+  ASSERT_TRUE(writer_.finish(0));
   const auto records = read_records(file("2024-08-09.test.000.tfs"));
   ASSERT_EQ(records.size(), kInstruments + 2);
   for (std::uint32_t i = 1; i <= kInstruments; ++i) ASSERT_EQ(head_of(records[i]).instrument, i);
@@ -205,7 +214,7 @@ TEST_F(SegmentWriterTest, ClosesASegmentWhoseRecordsAreAllWrittenWithAnEmptyBloc
   publish(*ring_, make_trade(kNoon, 1));
   ASSERT_TRUE(settle(0));
   ASSERT_TRUE(settle(kFlushNs));
-  ASSERT_TRUE(writer_.finish());
+  ASSERT_TRUE(writer_.finish(0));
   const auto headers = read_headers(file("2024-08-08.test.000.tfs"));
   ASSERT_EQ(headers.size(), 2U);
   EXPECT_EQ(headers[0].flags & kBlockLast, 0);
@@ -220,7 +229,7 @@ TEST_F(SegmentWriterTest, TakesTheNextPartWhenTheDayHasOne) {
   write_file(file("2024-08-08.other.007.tfs"), {});
   publish(*ring_, make_trade(kNoon, 1));
   ASSERT_TRUE(settle());
-  ASSERT_TRUE(writer_.finish());
+  ASSERT_TRUE(writer_.finish(0));
   const auto records = read_records(file("2024-08-08.test.005.tfs"));
   ASSERT_EQ(records.size(), 2U);
   EXPECT_EQ(record_as<Segment>(records[0]).part, 5U);
@@ -233,7 +242,7 @@ TEST_F(SegmentWriterTest, NeverWritesWhatIsNoRecord) {
     TempDir directory;
     auto ring = SpscRing::create(SpscRing::kBytesMin).take();
     PosixStorage storage;
-    SegmentWriter writer(storage, *ring, {directory.file("."), "test", "unit test", kFlushNs, false});
+    SegmentWriter writer(storage, *ring, {directory.file("."), "test", "unit test", kFlushNs, false, false});
     publish(*ring, make_trade(kNoon, 1));
     Bytes bytes = bytes_of(bad);
     std::memcpy(ring->reserve(1), bytes.data(), bytes.size());
@@ -263,6 +272,67 @@ TEST_F(SegmentWriterTest, StopsAtAFullDiskWithWholeBlocksAndTrueWatermarks) {
   EXPECT_EQ(writer_.watermarks().written, 5U);
   EXPECT_EQ(read_records(file("2024-08-08.test.000.tfs")).size(), 6U);
   EXPECT_EQ(std::filesystem::file_size(file("2024-08-08.test.000.tfs")), kBlockAlign);
+}
+
+/// A writer that waits for space.
+class FullDiskTest : public SegmentWriterTest {
+ protected:
+  FullDiskTest() : SegmentWriterTest(true) {}
+  static constexpr std::int64_t kRetryNs = 500'000'000;
+};
+
+TEST_F(FullDiskTest, KeepsWhatIsNotWrittenAndGoesOnWhenSpaceReturns) {
+  faults_->space = 40'000;
+  std::int64_t price = 0;
+  while (ring_->reserve(1) != nullptr) {
+    publish(*ring_, make_trade(kNoon + price, price));
+    price += 1;
+  }
+  ASSERT_TRUE(settle(kFlushNs));
+  ASSERT_TRUE(writer_.stalled());
+  EXPECT_EQ(writer_.stalled()->code, "TF_DISK_FULL");
+  EXPECT_EQ(writer_.deadline(), kFlushNs + kRetryNs);
+  EXPECT_EQ(ring_->reserve(1), nullptr);
+  const std::uint64_t writes = faults_->writes;
+  ASSERT_TRUE(settle(kFlushNs + kRetryNs - 1));
+  EXPECT_EQ(faults_->writes, writes) << "not before its time";
+  ASSERT_TRUE(settle(kFlushNs + kRetryNs));
+  EXPECT_EQ(faults_->writes, writes + 1) << "still full";
+  faults_->space = std::numeric_limits<std::uint64_t>::max();
+  ASSERT_TRUE(settle(kFlushNs + 2 * kRetryNs));
+  EXPECT_FALSE(writer_.stalled());
+  ASSERT_TRUE(writer_.finish(kFlushNs + 2 * kRetryNs));
+  const auto records = read_records(file("2024-08-08.test.000.tfs"));
+  ASSERT_EQ(records.size(), static_cast<std::size_t>(price) + 1);
+  for (std::int64_t i = 0; i < price; ++i) {
+    ASSERT_EQ(records[static_cast<std::size_t>(i) + 1], bytes_of(make_trade(kNoon + i, i)));
+  }
+}
+
+TEST_F(FullDiskTest, TriesOnceMoreWhenItHasToEnd) {
+  publish(*ring_, make_trade(kNoon, 1));
+  faults_->space = 0;
+  ASSERT_TRUE(settle(0));
+  ASSERT_TRUE(settle(kFlushNs));
+  ASSERT_TRUE(writer_.stalled());
+  const std::uint64_t writes = faults_->writes;
+  const Result<void> result = writer_.finish(kFlushNs);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, "TF_DISK_FULL");
+  EXPECT_EQ(faults_->writes, writes + 1);
+  writer_.abandon();
+  EXPECT_EQ(std::filesystem::file_size(file("2024-08-08.test.000.tfs")), 0U);
+}
+
+TEST_F(FullDiskTest, EndsInOrderWhenThatLastTryFindsSpace) {
+  publish(*ring_, make_trade(kNoon, 1));
+  faults_->space = 0;
+  ASSERT_TRUE(settle(0));
+  ASSERT_TRUE(settle(kFlushNs));
+  ASSERT_TRUE(writer_.stalled());
+  faults_->space = std::numeric_limits<std::uint64_t>::max();
+  ASSERT_TRUE(writer_.finish(kFlushNs));
+  EXPECT_EQ(read_records(file("2024-08-08.test.000.tfs")).size(), 2U);
 }
 
 TEST_F(SegmentWriterTest, NamesAnyOtherWriteErrorAsAnIoError) {
@@ -302,7 +372,7 @@ TEST_F(SegmentWriterTest, SyncsOnlyWhenAskedToUnlessEachBatchIs) {
     auto faults = std::make_shared<Faults>();
     FaultyStorage storage(faults);
     auto ring = SpscRing::create(SpscRing::kBytesMin).take();
-    SegmentWriter writer(storage, *ring, {directory.file("."), "test", "unit test", 0, each_batch});
+    SegmentWriter writer(storage, *ring, {directory.file("."), "test", "unit test", 0, each_batch, false});
     publish(*ring, make_trade(kNoon, 1));
     for (int i = 0; i < 10; ++i) ASSERT_TRUE(writer.turn(0));
     EXPECT_EQ(writer.watermarks().written, 1U);
@@ -315,7 +385,7 @@ TEST_F(SegmentWriterTest, KeepsRecordingWhenTheIndexCannotBeWritten) {
   faults_->index_fails = true;
   publish(*ring_, make_trade(kNoon, 1));
   ASSERT_TRUE(settle());
-  ASSERT_TRUE(writer_.finish());
+  ASSERT_TRUE(writer_.finish(0));
   auto scan = scan_segment(file("2024-08-08.test.000.tfs"));
   ASSERT_TRUE(scan);
   EXPECT_EQ(scan.value().records, 2U);

@@ -28,6 +28,8 @@ struct Faults {
   std::atomic<bool> index_fails{false};
   std::atomic<std::uint64_t> writes{0};
   std::atomic<std::uint64_t> syncs{0};
+  /// Of an index, at the end of its segment.
+  std::atomic<std::uint64_t> index_syncs{0};
 };
 
 class FaultyStorage : public PosixStorage {
@@ -64,6 +66,11 @@ class FaultyStorage : public PosixStorage {
     if (faults_->index_fails) return -ENOSPC;
     // Short here as well.
     return PosixStorage::write_now(file, bytes, std::min(length, faults_->write_limit.load()), offset);
+  }
+
+  int sync_now(int file) override {
+    faults_->index_syncs += 1;
+    return PosixStorage::sync_now(file);
   }
 
   int reserve(int file, std::uint64_t offset, std::uint64_t length) override {

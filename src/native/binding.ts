@@ -61,6 +61,8 @@ export interface NativeJournal {
   watermarks(): Watermarks
   /** The error that stopped the writer, or null. */
   error(): NativeError | null
+  /** TF_DISK_FULL while the writer waits for space, else null. */
+  stalled(): NativeError | null
 }
 
 export interface NativeError {
@@ -80,6 +82,8 @@ export interface JournalOptions {
   flushIntervalMs: number
   /** true: each batch is synced (fdatasync) as soon as the one before is; false: only flush(), close() and a full segment sync. */
   syncEachBatch: boolean
+  /** Wait for space when the disk is full, as long as the ring has room; otherwise a full disk is an error at once. */
+  waitsForDisk: boolean
   /** True: never append to an existing segment of the day, start the next part (imports). */
   newPart: boolean
   /** Who writes, for the segment record: 'tickforge 0.1.0'. */

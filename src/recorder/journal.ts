@@ -2,6 +2,7 @@
 import { asTickforgeError, TickforgeError } from '../errors.ts'
 import {
   loadNative,
+  type NativeError,
   type NativeJournal,
   type RecoveryReport,
   RING_CONSUMER_WAITING,
@@ -24,6 +25,7 @@ export interface JournalSettings {
   ringBytes?: number
   flushIntervalMs?: number
   syncEachBatch?: boolean
+  waitsForDisk?: boolean
   newPart?: boolean
 }
 
@@ -32,7 +34,7 @@ export const RING_BYTES_DEFAULT = 16 << 20
 
 /**
  * The ring's memory. Publishing is one atomic store, and a system call only if the writer sleeps. When the ring is full the
- * calling thread is held up until the writer has caught up: nothing is dropped.
+ * calling thread is held up until the writer has caught up: nothing is dropped. Only for a full disk it is not held up for ever.
  */
 class RingMemory implements CellMemory {
   readonly words: Int32Array
@@ -42,6 +44,7 @@ class RingMemory implements CellMemory {
   readonly #control: Int32Array
   readonly #capacity: number
   #published: number
+  #full: TickforgeError | undefined
   /** Times a producer was held up, for the counters. */
   waits = 0
 
@@ -73,7 +76,7 @@ class RingMemory implements CellMemory {
       if (((limit - position - cells) | 0) >= 0) return limit
       this.waits++
       this.check()
-      this.#native.waitForSpace(needed, WAIT_MS)
+      if (!this.#native.waitForSpace(needed, WAIT_MS)) this.#checkSpace()
     }
   }
 
@@ -86,11 +89,19 @@ class RingMemory implements CellMemory {
     if (((position - Atomics.load(this.#control, RING_WAKE_POSITION)) | 0) >= 0) this.#native.wake()
   }
 
-  /** Throws the writer's error if it has stopped. */
+  /** Throws the writer's error if it has stopped, or ours if we have. */
   check(): void {
+    if (this.#full !== undefined) throw this.#full
     if (Atomics.load(this.#control, RING_ERROR) === 0) return
-    const error = this.#native.error()
-    throw asTickforgeError(Object.assign(new Error(error?.message ?? 'the writer stopped'), error ?? { code: 'TF_IO' }))
+    throw fromNative(this.#native.error() ?? { code: 'TF_IO', message: 'the writer stopped' })
+  }
+
+  /** Gives up with TF_DISK_FULL if that is why the ring is full: nobody knows when there is space again. */
+  #checkSpace(): void {
+    const full = this.#native.stalled()
+    if (full === null) return
+    this.#full = fromNative(full)
+    throw this.#full
   }
 }
 
@@ -110,6 +121,7 @@ export class Journal {
         ringBytes: settings.ringBytes ?? RING_BYTES_DEFAULT,
         flushIntervalMs: settings.flushIntervalMs ?? 100,
         syncEachBatch: settings.syncEachBatch ?? true,
+        waitsForDisk: settings.waitsForDisk ?? false,
         newPart: settings.newPart ?? false,
         writer: `tickforge ${VERSION}`,
       })
@@ -139,6 +151,11 @@ export class Journal {
     this.#memory.check()
   }
 
+  /** What the disk said, while the writer waits for space; undefined otherwise. */
+  get stalled(): string | undefined {
+    return this.#native.stalled()?.message
+  }
+
   /** Resolves when all that was published so far is on the disk. */
   async flush(): Promise<Watermarks> {
     return await this.#native.flush().catch(rethrow)
@@ -148,6 +165,10 @@ export class Journal {
   async close(): Promise<Watermarks> {
     return await this.#native.close().catch(rethrow)
   }
+}
+
+function fromNative(error: Partial<NativeError> & { message: string }): TickforgeError {
+  return asTickforgeError(Object.assign(new Error(error.message), error))
 }
 
 function rethrow(thrown: unknown): never {

@@ -75,6 +75,7 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
   #connections = 0
   #failed = false
   #check: NodeJS.Timeout | undefined
+  #diskFull = false
 
   /** Checks the options and opens the journal. Throws TF_UNKNOWN_VENUE, TF_UNKNOWN_SYMBOL, TF_LOCKED ... */
   constructor(options: RecorderOptions) {
@@ -90,6 +91,7 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
       ringBytes: options.ringBytes ?? RING_BYTES_DEFAULT,
       ...(options.flushIntervalMs === undefined ? {} : { flushIntervalMs: options.flushIntervalMs }),
       ...(options.syncEachBatch === undefined ? {} : { syncEachBatch: options.syncEachBatch }),
+      waitsForDisk: true,
     })
     this.recovery = this.#journal.recovery
     this.#runs = wanted.map(({ venue, subscriptions, adapter }) =>
@@ -99,7 +101,7 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
 
   /** Asks for definitions, then connects. Resolves when all connections were tried once; recording goes on until stop(). */
   async start(): Promise<void> {
-    this.#check = setInterval(() => this.#guard(() => this.#journal.check()), CHECK_MS)
+    this.#check = setInterval(() => this.#guard(() => this.#checkJournal()), CHECK_MS)
     await Promise.all(this.#runs.map((run) => this.#startVenue(run)))
   }
 
@@ -129,6 +131,16 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
       sessions: sessions.length,
       waits: this.#journal.waits,
     }
+  }
+
+  /** Throws what stopped the writer. Says once that it waits for space, and once that it goes on. */
+  #checkJournal(): void {
+    this.#journal.check()
+    const stalled = this.#journal.stalled
+    if ((stalled !== undefined) === this.#diskFull) return
+    this.#diskFull = stalled !== undefined
+    const goesOn = 'the disk has space again: nothing was lost'
+    this.emit('warning', stalled === undefined ? goesOn : `waiting for disk space, in memory meanwhile: ${stalled}`)
   }
 
   #prepare(venue: Venue, adapter: Adapter, subscriptions: Subscription[], options: RecorderOptions): VenueRun {

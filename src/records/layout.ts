@@ -125,6 +125,7 @@ export const RecorderState = {
   stopped: 0,
   recording: 1,
   failed: 2,
+  diskFull: 3,
 } as const
 export type RecorderState = (typeof RecorderState)[keyof typeof RecorderState]
 

@@ -20,6 +20,7 @@ beforeAll(async () => {
     ringBytes: 1 << 20,
     flushIntervalMs: 10,
     syncEachBatch: false,
+    waitsForDisk: false,
     newPart: false,
     writer: 'test',
   }

@@ -12,7 +12,7 @@ from .errors import FormatError, NewerVersionError
 from .segment import VERSION
 
 PAGE_BYTES = 4096
-STATE_NAMES = {0: "stopped", 1: "recording", 2: "failed"}
+STATE_NAMES = {0: "stopped", 1: "recording", 2: "failed", 3: "disk full"}
 
 _MAGIC = b"TFC1"
 _PAGE = struct.Struct("<4sHxxQIIiIQQQqQQQqQ")

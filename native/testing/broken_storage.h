@@ -1,0 +1,87 @@
+// A storage between the writer and its disk that gives the writer a defect. What the writer then believes is what one
+// with that defect would believe; the simulation has to see it.
+#pragma once
+
+#include <optional>
+#include <utility>
+
+#include "journal/storage.h"
+
+namespace tickforge::testing {
+
+enum class Defect {
+  kNone,
+  kAcknowledgesBeforeTheSync,
+  kForgetsTheRestOfAShortWrite,
+  kTakesAFailedWriteForDone,
+  kSyncsAgainAfterAFailure,
+  kNeverSyncsTheDirectory,
+};
+
+class BrokenStorage : public Storage {
+ public:
+  BrokenStorage(Storage& disk, Defect defect) : disk_(disk), defect_(defect) {}
+
+  int create(const std::string& path) override { return disk_.create(path); }
+  int open(const std::string& path) override { return disk_.open(path); }
+  int close(int file) override { return disk_.close(file); }
+  std::int64_t size(int file) override { return disk_.size(file); }
+  int list(const std::string& directory, std::vector<std::string>& names) override {
+    return disk_.list(directory, names);
+  }
+  int sync_directory(const std::string& directory) override {
+    return defect_ == Defect::kNeverSyncsTheDirectory ? 0 : disk_.sync_directory(directory);
+  }
+  int submit_write(int file, const iovec* parts, std::size_t count, std::uint64_t offset) override {
+    wanted_ = 0;
+    for (std::size_t i = 0; i < count; ++i) wanted_ += static_cast<int>(parts[i].iov_len);
+    return disk_.submit_write(file, parts, count, offset);
+  }
+  int submit_sync(int file) override {
+    if (defect_ == Defect::kAcknowledgesBeforeTheSync) {
+      acknowledged_ = true;
+      if (syncing_) return 0;
+    }
+    syncing_ = file;
+    return disk_.submit_sync(file);
+  }
+  Completions poll(std::int64_t wait_ns) override {
+    Completions ended = disk_.poll(acknowledged_ ? 0 : wait_ns);
+    if (ended.write_done && ended.write_result > 0 && defect_ == Defect::kForgetsTheRestOfAShortWrite) {
+      ended.write_result = wanted_;
+    }
+    if (ended.write_done && ended.write_result < 0 && defect_ == Defect::kTakesAFailedWriteForDone) {
+      ended.write_result = wanted_;
+    }
+    if (ended.sync_done) {
+      const int file = *std::exchange(syncing_, std::nullopt);
+      if (ended.sync_result < 0 && defect_ == Defect::kSyncsAgainAfterAFailure) {
+        ended.sync_done = false;
+        (void)submit_sync(file);
+      }
+    }
+    if (defect_ == Defect::kAcknowledgesBeforeTheSync) {
+      ended.sync_done = std::exchange(acknowledged_, false);
+      ended.sync_result = 0;
+    }
+    return ended;
+  }
+  std::uint64_t random_id() override { return disk_.random_id(); }
+  int write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) override {
+    return disk_.write_now(file, bytes, length, offset);
+  }
+  int sync_now(int file) override { return disk_.sync_now(file); }
+  int reserve(int file, std::uint64_t offset, std::uint64_t length) override {
+    return disk_.reserve(file, offset, length);
+  }
+  int truncate(int file, std::uint64_t length) override { return disk_.truncate(file, length); }
+
+ private:
+  Storage& disk_;
+  Defect defect_;
+  int wanted_ = 0;
+  bool acknowledged_ = false;
+  std::optional<int> syncing_;
+};
+
+}  // namespace tickforge::testing

@@ -1,0 +1,187 @@
+// A disk in memory that does everything the kernel may do to a writer, chosen by a seed.
+//
+// What a write leaves is volatile until a sync that began after it has succeeded. A power cut keeps what was synced and,
+// sector by sector, any part of the rest, in any order; a killed process loses only what the kernel had not taken yet. A
+// failed sync drops pages for good: later syncs of the file succeed and do not bring them back. Memory that a write
+// names is read when the write completes, so a writer that lets go of it too early is seen.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "journal/storage.h"
+#include "testing/seeded_random.h"
+
+namespace tickforge::testing {
+
+enum class Fault : std::size_t {
+  kShortWrite,
+  kInterrupted,
+  kWriteError,
+  kSyncError,
+  kDiskFull,
+  kReserveRefused,
+  kIndexError,
+  kStall,
+  kReordered,
+  kPowerCut,
+  kRecoveryCut,
+  kKill,
+  kTornWrite,
+  kDroppedWrite,
+  kKeptWrite,
+  kGarbage,
+  kLostEntry,
+  kClockStep,
+  kCount,
+};
+std::string_view to_string(Fault fault);
+
+/// How often each kind of fault really occurred.
+using FaultCounts = std::array<std::uint64_t, static_cast<std::size_t>(Fault::kCount)>;
+
+/// Both clocks of a simulated machine, ns.
+struct SimulatedClock {
+  std::int64_t monotonic = 0;
+  std::int64_t realtime_offset = 0;
+  std::int64_t realtime() const { return monotonic + realtime_offset; }
+};
+
+/// Chances in a thousand, each a call.
+struct FaultRates {
+  std::uint64_t short_write = 0;
+  std::uint64_t interrupted = 0;
+  std::uint64_t write_error = 0;
+  std::uint64_t sync_error = 0;
+  std::uint64_t disk_full = 0;
+  std::uint64_t reserve_refused = 0;
+  std::uint64_t index_error = 0;
+  std::uint64_t stall = 0;
+};
+
+/// Thrown out of a call in the middle of which the machine or the process ends.
+struct MachineStopped {};
+
+class SimulatedDisk : public Storage {
+ public:
+  using Bytes = std::vector<std::uint8_t>;
+  using Trace = std::function<void(const std::string&)>;
+
+  SimulatedDisk(SeededRandom& random, SimulatedClock& clock, FaultCounts& counts, Trace trace)
+      : random_(random), clock_(clock), counts_(counts), trace_(std::move(trace)) {}
+
+  void set_rates(const FaultRates& rates) { rates_ = rates; }
+  /// The call that is `calls` calls away throws MachineStopped.
+  void stop_after(std::uint64_t calls) { stop_at_ = calls_ + calls; }
+  void never_stop() { stop_at_ = 0; }
+
+  /// Every file loses what no sync had secured, but for what luck keeps. Nothing is open afterwards.
+  void cut_power();
+  /// The process is gone, the kernel's pages are not. Nothing is open afterwards.
+  void kill();
+
+  /// What a process that starts now finds.
+  std::map<std::string, Bytes> image() const;
+  /// The image was changed by something that syncs the content of what it writes and removes files without syncing the
+  /// directory; what it left alone is as volatile as before, except for the files that it `synced`.
+  void take_back(const std::map<std::string, Bytes>& image, const std::set<std::string>& synced);
+
+  /// A failed write, or a failed sync, of this life; cleared by the read.
+  struct Excuses {
+    bool io_error = false;
+    bool disk_full = false;
+  };
+  Excuses take_excuses() { return std::exchange(excuses_, Excuses{}); }
+  /// A failed sync has dropped pages of the file: what is read from it need not be on the disk.
+  bool has_dropped_pages(const std::string& name) const;
+  /// It did so once, or an index file could not be written to the end: what is on the disk may end early.
+  bool has_failed(const std::string& name) const;
+
+  int create(const std::string& path) override;
+  int open(const std::string& path) override;
+  int close(int file) override;
+  std::int64_t size(int file) override;
+  int list(const std::string& directory, std::vector<std::string>& names) override;
+  int sync_directory(const std::string& directory) override;
+  int submit_write(int file, const iovec* parts, std::size_t count, std::uint64_t offset) override;
+  int submit_sync(int file) override;
+  Completions poll(std::int64_t wait_ns) override;
+  std::uint64_t random_id() override;
+  int write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) override;
+  int sync_now(int file) override;
+  int reserve(int file, std::uint64_t offset, std::uint64_t length) override;
+  int truncate(int file, std::uint64_t length) override;
+
+ private:
+  /// A write, or a cut at `offset`, that no sync has secured.
+  struct Change {
+    bool cut = false;
+    std::uint64_t offset = 0;
+    Bytes bytes;
+  };
+  struct File {
+    Bytes seen;     // the kernel's pages
+    Bytes durable;  // what the disk keeps whatever happens
+    std::vector<Change> changes;
+    bool dropped_pages = false;
+    bool failed = false;  // once
+  };
+  using Entries = std::map<std::string, std::shared_ptr<File>>;
+  struct Write {
+    std::shared_ptr<File> file;
+    std::string name;
+    std::vector<iovec> parts;
+    std::uint64_t offset = 0;
+    std::int64_t ends_at = 0;
+    std::uint64_t started = 0;
+  };
+  struct Sync {
+    std::shared_ptr<File> file;
+    std::string name;
+    std::size_t changes = 0;  // of the file when it began
+    std::int64_t ends_at = 0;
+    std::uint64_t started = 0;
+  };
+
+  void call(const char* what, const std::string& name);
+  void count(Fault fault) { counts_[static_cast<std::size_t>(fault)] += 1; }
+  bool occurs(std::uint64_t in_a_thousand, Fault fault);
+  std::int64_t end_of_call();
+  bool is_full();
+  int end_write();
+  int end_sync();
+  void change(File& file, Change change);
+  /// What a sync of the first `count` changes does, or one that fails.
+  void secure(File& file, std::size_t count, bool fails);
+  void close_all();
+  static void apply(Bytes& content, const Change& change);
+  void survive(File& file, const Change& change, Bytes& content);
+
+  SeededRandom& random_;
+  SimulatedClock& clock_;
+  FaultCounts& counts_;
+  Trace trace_;
+  FaultRates rates_;
+  Entries entries_;
+  Entries durable_entries_;
+  std::vector<std::pair<std::string, std::shared_ptr<File>>> open_;
+  std::optional<Write> write_;
+  std::optional<Sync> sync_;
+  std::int64_t full_until_ = 0;
+  std::uint64_t full_room_ = 0;
+  std::uint64_t calls_ = 0;
+  std::uint64_t stop_at_ = 0;
+  bool stopped_ = false;
+  Excuses excuses_;
+};
+
+}  // namespace tickforge::testing
