@@ -15,6 +15,7 @@ class PosixStorage : public Storage {
   int sync_directory(const std::string& directory) override;
   int submit_write(int file, const iovec* parts, std::size_t count, std::uint64_t offset) override;
   int submit_sync(int file) override;
+  void start_writeback(int file, std::uint64_t offset, std::uint64_t length) override;
   Completions poll(std::int64_t wait_ns) override;
   std::uint64_t random_id() override;
   int write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) override;

@@ -120,6 +120,9 @@ Result<void> SegmentWriter::on_write_done(BlockBatch& batch, int result, std::in
   }
   if (batch.write().left() > 0) return submit(batch);
   segment_->on_written(batch);
+  if (!options_.sync_each_batch) {
+    storage_.start_writeback(segment_->file(), segment_->end_offset() - batch.bytes(), batch.bytes());
+  }
   written_blocks_ += batch.size();
   watermarks_.written += batch.ring_records();
   if (batch.has_ring_cells()) ring_.release(batch.ring_end());

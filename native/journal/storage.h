@@ -41,6 +41,8 @@ class Storage {
   virtual int submit_write(int file, const iovec* parts, std::size_t count, std::uint64_t offset) = 0;
   /// Starts fdatasync: what was written before it, not what is being written, is durable when it succeeds.
   virtual int submit_sync(int file) = 0;
+  /// Asks for the bytes to be brought to the disk soon, without waiting and without a promise: a later sync finds less to do.
+  virtual void start_writeback(int /*file*/, std::uint64_t /*offset*/, std::uint64_t /*length*/) {}
   /// Takes what has ended; waits for something to end for at most `wait_ns`.
   virtual Completions poll(std::int64_t wait_ns) = 0;
 
