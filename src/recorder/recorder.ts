@@ -62,6 +62,8 @@ interface VenueRun {
 
 /** How often the writer is looked after while nothing arrives. */
 const CHECK_MS = 250
+/** Recording starts without the venue's definitions rather than late: they only add tick sizes and names. */
+const DEFINITION_ATTEMPTS = 3
 
 /**
  * Events: 'warning' (message: string), 'failed' (error: TickforgeError): recording cannot go on; stop() is still to be called.
@@ -178,7 +180,7 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
     const symbols = [...new Set(run.sessions.flatMap((session) => session.symbols))]
     for (const path of run.venue.definitionPaths(symbols)) {
       try {
-        await this.#rest(run, path, 0)
+        await this.#rest(run, path, 0, DEFINITION_ATTEMPTS)
       } catch (error) {
         if (this.#abort.signal.aborted) return
         // Other refusals (a country that is not served, a server without definitions) say nothing of the symbols.
@@ -215,7 +217,7 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
     }
   }
 
-  async #rest(run: VenueRun, path: string, connection: number): Promise<void> {
+  async #rest(run: VenueRun, path: string, connection: number, attempts?: number): Promise<void> {
     const received = (body: Uint8Array): void =>
       this.#guard(() => {
         this.#clock.now()
@@ -226,7 +228,7 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
     const wanted = (): boolean =>
       !this.#abort.signal.aborted &&
       (connection === 0 || run.sessions.some((session) => session.connection === connection))
-    await run.rest.get(path, received, wanted)
+    await run.rest.get(path, received, { wanted, ...(attempts === undefined ? {} : { attempts }) })
   }
 
   #guard(act: () => void): void {

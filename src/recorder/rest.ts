@@ -34,16 +34,25 @@ export class RestClient {
 
   /**
    * Asks for a path. `received` is called with the answer as soon as it is there, so that it can be stamped. A refusal (4xx)
-   * throws TF_VENUE_REFUSED at once; other failures are retried, then throw TF_CONNECT. Once `wanted` says no, there are no
-   * more attempts, and no answer.
+   * throws TF_VENUE_REFUSED at once; other failures are retried, `attempts` times in all, then throw TF_CONNECT. Once `wanted`
+   * says no, there are no more attempts, and no answer.
    */
-  get(path: string, received: (body: Uint8Array) => void, wanted: () => boolean = () => true): Promise<void> {
-    const result = this.#queue.then(() => this.#attempts(path, received, wanted))
+  get(
+    path: string,
+    received: (body: Uint8Array) => void,
+    { wanted = () => true, attempts = ATTEMPTS_MAX }: { wanted?: () => boolean; attempts?: number } = {},
+  ): Promise<void> {
+    const result = this.#queue.then(() => this.#attempts(path, received, wanted, attempts))
     this.#queue = result.catch(() => undefined).then(() => this.#pause(INTERVAL_MS))
     return result
   }
 
-  async #attempts(path: string, received: (body: Uint8Array) => void, wanted: () => boolean): Promise<void> {
+  async #attempts(
+    path: string,
+    received: (body: Uint8Array) => void,
+    wanted: () => boolean,
+    attempts: number,
+  ): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       this.#signal.throwIfAborted()
       if (!wanted()) return
@@ -65,7 +74,7 @@ export class RestClient {
         if (thrown instanceof TickforgeError || this.#signal.aborted) throw thrown
         problem = thrown instanceof Error ? describe(thrown) : String(thrown)
       }
-      if (attempt + 1 === ATTEMPTS_MAX) throw new TickforgeError('TF_CONNECT', `${this.#base}${path}: ${problem}`)
+      if (attempt + 1 >= attempts) throw new TickforgeError('TF_CONNECT', `${this.#base}${path}: ${problem}`)
       this.#warn(`${this.#base}${path}: ${problem}; trying again in ${Math.round(pause)} ms`)
       await this.#pause(pause)
     }
