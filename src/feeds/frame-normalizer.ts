@@ -306,16 +306,14 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
     for (;;) {
       try {
         this.reader.reset(bytes)
-        const result = path !== undefined ? this.readRest(state, path) : binary ? TextReason.unmapped : this.read(state)
+        const result = path === undefined ? this.read(state) : this.readRest(state, path)
         if (result === READ) {
           this.reader.end()
         } else {
           // Whatever is kept as a message of the venue is one: what is not JSON was cut off or garbled on the way.
-          if (!binary) {
-            this.reader.reset(bytes)
-            this.reader.skip()
-            this.reader.end()
-          }
+          this.reader.reset(bytes)
+          this.reader.skip()
+          this.reader.end()
           this.counters.textFrames++
           this.#text(bytes, binary, result, flags)
         }

@@ -135,13 +135,20 @@ describe('text records', () => {
     const texts = ofType(records(), 'text')
     expect(texts.map((r) => [r.reason, r.text])).toEqual([
       ...broken.map((text) => [TextReason.unparseable, text]),
-      [TextReason.unmapped, '\u0001\u0002\u0003'],
+      [TextReason.unparseable, '\u0001\u0002\u0003'],
       [TextReason.control, '{"text":"hello"}'],
     ])
     expect(texts.map((r) => r.binary)).toEqual([...broken.map(() => false), true, false])
-    expect(normalizer.counters).toMatchObject({ frames: 9, rejectedFrames: 7, textFrames: 2 })
-    expect(warnings).toHaveLength(7)
+    expect(normalizer.counters).toMatchObject({ frames: 9, rejectedFrames: 8, textFrames: 1 })
+    expect(warnings).toHaveLength(8)
     expect(ofType(records(), 'trade')).toEqual([])
+  })
+
+  it('are not made of a binary frame that holds what a text frame would', () => {
+    const { normalizer, frame, records } = toy()
+    frame({ s: 'X', p: '1', q: '1' }, 1, true)
+    expect(ofType(records(), 'trade')).toHaveLength(1)
+    expect(normalizer.counters).toMatchObject({ rejectedFrames: 0, textFrames: 0 })
   })
 
   it('split a long frame and mark the last part', () => {
