@@ -79,7 +79,8 @@ std::optional<std::int64_t> SegmentWriter::deadline() const {
 void SegmentWriter::stop_waiting() {
   if (!options_.waits_for_disk) return;
   options_.waits_for_disk = false;
-  try_again_at_ = std::numeric_limits<std::int64_t>::min();
+  // Long ago, on a clock that starts at 0: an earlier time would overflow where it is subtracted from.
+  try_again_at_ = 0;
 }
 
 Result<void> SegmentWriter::stall(const Error& error, std::int64_t now) {
