@@ -87,8 +87,10 @@ export class Log {
     return arrow.toArrowTable(this.exportSource(query), query.type)
   }
 
-  /** The same range for the exporters of src/export. */
-  exportSource(query: Omit<Query, 'types'>): ExportSource {
+  /**
+   * The same range for the exporters of src/export, segment after segment. `progress` is called with the share that is done, 0 to 1.
+   */
+  exportSource(query: Omit<Query, 'types'>, progress: (done: number) => void = () => undefined): ExportSource {
     const { from, to, instruments } = this.resolve(query)
     const { segments } = this
     return {
@@ -100,9 +102,11 @@ export class Log {
           for (const definition of segment.definitions) if (definition !== undefined) yield definition
       },
       *windows(): Generator<ExportWindow> {
-        for (const segment of segments) {
-          for (const { buffer, payloads, area } of windows(segment, { from, to }, EXPORT_WINDOW_BYTES)) {
+        for (const [i, segment] of segments.entries()) {
+          for (const window of windows(segment, { from, to }, EXPORT_WINDOW_BYTES)) {
+            const { buffer, payloads, area } = window
             yield { buffer, payloads, definitions: area.definitions }
+            progress((i + (window.first + window.count) / segment.blockCount) / segments.length)
           }
         }
       },

@@ -3,7 +3,7 @@ import { TickforgeError } from '../../errors.ts'
 import type { ColumnTableType } from '../../native/binding.ts'
 import { Log } from '../../open-log.ts'
 import { list, query, type RangeOptions } from '../options.ts'
-import { count, print, printJson, warn } from '../output.ts'
+import { clearProgress, count, print, printJson, shareProgress, warn } from '../output.ts'
 
 /** Loaded when they are used: apache-arrow would double the time that any other command takes to start. */
 const WRITERS = {
@@ -54,9 +54,10 @@ async function exportFile(
   const log = new Log(directory)
   try {
     const { type: _, ...range } = options
-    const source = log.exportSource(query(range))
+    const source = log.exportSource(query(range), shareProgress('exporting'))
     const write = await WRITERS[options.format as keyof typeof WRITERS]()
     const rows = await write(source, options.type as ColumnTableType, options.out)
+    clearProgress()
     for (const damage of log.damage) {
       warn(
         `${damage.path}: records ${damage.firstRecord} to ${damage.endRecord - 1n} cannot be read and are not in the file (TF_CORRUPT)`,
