@@ -78,7 +78,7 @@ export class Log {
   }
 
   /**
-   * Records of one type as an apache-arrow Table over native memory, in order of receipt. Prices and sizes are exact decimals, times
+   * Records of one type as an apache-arrow Table over native memory, segment after segment. Prices and sizes are exact decimals, times
    * ns. Throws as replay() does, and TF_SCALE when the instruments' decimals are too far apart for one column.
    */
   async toArrow(query: TableQuery): Promise<ReturnType<typeof toArrowTable>> {
