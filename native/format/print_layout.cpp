@@ -192,9 +192,13 @@ int main() {
   OFFSET("SEGMENT_DAY", Segment, day);
   OFFSET("SEGMENT_ID", Segment, segment_id);
   group("Block header, from the start of a block.");
+  OFFSET("BLOCK_FLAGS", BlockHeader, flags);
   OFFSET("BLOCK_FIRST_RECORD", BlockHeader, first_record);
+  OFFSET("BLOCK_MIN_TS_RECV", BlockHeader, min_ts_recv);
+  OFFSET("BLOCK_MAX_TS_RECV", BlockHeader, max_ts_recv);
   OFFSET("BLOCK_RECORD_COUNT", BlockHeader, record_count);
   OFFSET("BLOCK_PAYLOAD_LENGTH", BlockHeader, payload_length);
+  OFFSET("BLOCK_PAYLOAD_CRC", BlockHeader, payload_crc);
   group("Index entry.");
   OFFSET("INDEX_OFFSET", IndexEntry, offset);
   OFFSET("INDEX_LENGTH", IndexEntry, length);

@@ -22,8 +22,10 @@ export interface Window {
   /** Number of the first block in the index. */
   first: number
   count: number
-  /** Three numbers a block: offset and length of its payload (0 = the block is damaged), number of its first record. */
+  /** Three numbers a block: offset and length of its payload (0 if it cannot be read), number of its first record. */
   payloads: Float64Array
+  /** Positions of blocks that fail their CRC or are gone. A whole block may be empty. */
+  unreadable: ReadonlySet<number>
   /** What cannot be read in front of or instead of blocks of this window, in order. */
   damage: readonly PlacedDamage[]
 }
@@ -147,7 +149,7 @@ export class Segment {
     const base = this.field(first, L.INDEX_OFFSET)
     const count = Math.min(loaded.count, end - first)
     const payloads = new Float64Array(count * PAYLOAD_FIELDS)
-    const damaged = new Set(loaded.damaged)
+    const unreadable = new Set(loaded.damaged)
     const damage: PlacedDamage[] = []
     for (let i = 0; i < count; i++) {
       const block = first + i
@@ -155,7 +157,7 @@ export class Segment {
       const length = this.#length(block)
       const firstRecord = this.firstRecord(block)
       payloads[at] = Number(this.field(block, L.INDEX_OFFSET) - base) + L.BLOCK_HEADER_BYTES
-      payloads[at + 1] = damaged.has(i) ? 0 : length - L.BLOCK_HEADER_BYTES
+      payloads[at + 1] = unreadable.has(i) ? 0 : length - L.BLOCK_HEADER_BYTES
       payloads[at + 2] = Number(firstRecord)
       // The place of a block that is gone: how much went with it is known from the next one that is there.
       if (length === 0) continue
@@ -163,14 +165,14 @@ export class Segment {
       const lost = block > 0 && this.#length(block - 1) === 0
       const expected = lost ? this.#expectedRecord(block) : firstRecord
       if (lost) damage.push({ before: i, damage: this.#note(expected, firstRecord, block, this.min(block)) })
-      if (damaged.has(i)) {
+      if (unreadable.has(i)) {
         const endRecord = firstRecord + BigInt(this.records(block))
         const tsAfter = block + 1 < this.blockCount ? this.min(block + 1) : this.max(block)
         damage.push({ before: i, damage: this.#note(firstRecord, endRecord, block, tsAfter) })
       }
     }
     const area = new CellArea(loaded.buffer, this.definitions)
-    return { area, buffer: loaded.buffer, first, count, payloads, damage: joined(damage) }
+    return { area, buffer: loaded.buffer, first, count, payloads, unreadable, damage: joined(damage) }
   }
 
   #expectedRecord(block: number): bigint {

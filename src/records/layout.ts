@@ -225,9 +225,13 @@ export const SEGMENT_DAY = 40
 export const SEGMENT_ID = 48
 
 // Block header, from the start of a block.
+export const BLOCK_FLAGS = 6
 export const BLOCK_FIRST_RECORD = 24
+export const BLOCK_MIN_TS_RECV = 32
+export const BLOCK_MAX_TS_RECV = 40
 export const BLOCK_RECORD_COUNT = 48
 export const BLOCK_PAYLOAD_LENGTH = 52
+export const BLOCK_PAYLOAD_CRC = 56
 
 // Index entry.
 export const INDEX_OFFSET = 0

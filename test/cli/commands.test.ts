@@ -128,6 +128,29 @@ describe('--json', () => {
     })
   })
 
+  it('of inspect shows a block without records, which closes a segment, and marks one that cannot be read', async () => {
+    const directory = temporaryDirectory()
+    const hand = new HandWriter(directory)
+    hand.trade(NOON, hand.instrument(NOON, 'binance:BTCUSDT'), 1)
+    await hand.journal.flush()
+    hand.trade(NOON + SECOND, hand.instrument(NOON, 'binance:BTCUSDT'), 2)
+    await hand.journal.flush()
+    await hand.close()
+    const blocks = async (): Promise<unknown[]> =>
+      (await document('inspect', directory, '--json', '--blocks')).segments as unknown[]
+    const closing = { block: 2, readable: true, records: 0, payload_length: 0, flags: ['last'] }
+    const whole = { block: 0, readable: true, offset: 0 }
+    expect(await blocks()).toMatchObject([{ block_list: [whole, { block: 1, readable: true }, closing] }])
+    expect((await tickforge('inspect', directory, '--block', '2')).code).toBe(0)
+
+    const [segment] = (await document('inspect', directory, '--json')).segments as [{ path: string }]
+    const bytes = readFileSync(segment.path)
+    bytes[4096 + 70] = (bytes[4096 + 70] as number) ^ 1
+    writeFileSync(segment.path, bytes)
+    expect(await blocks()).toMatchObject([{ block_list: [whole, { block: 1, readable: false }, closing] }])
+    expect((await tickforge('inspect', directory, '--block', '1')).code).toBe(8)
+  })
+
   it('of inspect shows headers, blocks and records', async () => {
     const [segment] = (await document('inspect', log, '--json', '--block', '0', '--limit', '3')).segments as Record<
       string,

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import type { Command } from 'commander'
 import { TickforgeError } from '../../errors.ts'
@@ -53,9 +53,9 @@ function describe(file: SegmentFile, options: Options) {
     const { native } = segment
     const blocks =
       options.block !== undefined
-        ? [block(segment, options.block, options.limit)]
+        ? [oneBlock(segment, options.block, options.limit)]
         : options.blocks === true
-          ? Array.from({ length: segment.blockCount }, (_, i) => header(segment, i))
+          ? Array.from({ length: segment.blockCount }, (_, i) => block(segment, i, 0))
           : []
     return {
       path: file.path,
@@ -94,51 +94,62 @@ function describe(file: SegmentFile, options: Options) {
 
 const FLAG_NAMES = Object.entries(L.BlockFlag)
 
-/** The header of a block as it stands in the file. */
-function header(segment: Segment, number: number) {
-  const offset = new BigUint64Array(segment.native.index)[(number * L.INDEX_ENTRY_BYTES + L.INDEX_OFFSET) / 8] as bigint
-  const view = new DataView(new ArrayBuffer(L.BLOCK_HEADER_BYTES))
-  const fd = openSync(segment.file.path, 'r')
-  try {
-    readSync(fd, view, 0, L.BLOCK_HEADER_BYTES, Number(offset))
-  } finally {
-    closeSync(fd)
+interface DescribedBlock {
+  block: number
+  /** False for a block that fails its CRC or is gone: of it only its place is known. */
+  readable: boolean
+  offset: number
+  records?: number
+  first_record?: bigint
+  payload_length?: number
+  from?: string
+  to?: string
+  flags?: string[]
+  payload_crc?: string
+  content: Record<string, unknown>[]
+}
+
+/** A block as it stands in the file, with up to `limit` of its records. */
+function block(segment: Segment, number: number, limit: number): DescribedBlock {
+  const window = segment.window(number, number + 1, 1)
+  const index = new BigUint64Array(segment.native.index)
+  const offset = Number(index[(number * L.INDEX_ENTRY_BYTES + L.INDEX_OFFSET) / 8])
+  const content: Record<string, unknown>[] = []
+  if (window.unreadable.has(0)) return { block: number, readable: false, offset, content }
+  const header = new DataView(window.buffer, 0, L.BLOCK_HEADER_BYTES)
+  const flags = header.getUint16(L.BLOCK_FLAGS, true)
+  const views = new RecordViews(window.area)
+  if (limit > 0) {
+    forEachRecord(window, (at) => {
+      content.push(views.view(window.area, at)?.toJson() ?? { type: `unknown ${window.area.u8[at + L.HEAD_TYPE]}` })
+      return content.length < limit
+    })
   }
-  const flags = view.getUint16(6, true)
   return {
-    block: Number(view.getBigUint64(16, true)),
-    offset: Number(offset),
-    records: view.getUint32(L.BLOCK_RECORD_COUNT, true),
-    first_record: view.getBigUint64(L.BLOCK_FIRST_RECORD, true),
-    payload_length: view.getUint32(L.BLOCK_PAYLOAD_LENGTH, true),
-    from: formatTime(view.getBigInt64(32, true)),
-    to: formatTime(view.getBigInt64(40, true)),
+    block: number,
+    readable: true,
+    offset,
+    records: header.getUint32(L.BLOCK_RECORD_COUNT, true),
+    first_record: header.getBigUint64(L.BLOCK_FIRST_RECORD, true),
+    payload_length: header.getUint32(L.BLOCK_PAYLOAD_LENGTH, true),
+    from: formatTime(header.getBigInt64(L.BLOCK_MIN_TS_RECV, true)),
+    to: formatTime(header.getBigInt64(L.BLOCK_MAX_TS_RECV, true)),
     flags: FLAG_NAMES.filter(([, bit]) => (flags & bit) !== 0).map(([name]) => name),
-    payload_crc: view.getUint32(56, true).toString(16).padStart(8, '0'),
-    content: [] as Record<string, unknown>[],
+    payload_crc: header.getUint32(L.BLOCK_PAYLOAD_CRC, true).toString(16).padStart(8, '0'),
+    content,
   }
 }
 
-function block(segment: Segment, number: number, limit: number) {
+/** One block with its records. Throws TF_EMPTY_RANGE, TF_CORRUPT. */
+function oneBlock(segment: Segment, number: number, limit: number): DescribedBlock {
+  const { path } = segment.file
   if (!(number >= 0 && number < segment.blockCount)) {
-    throw new TickforgeError(
-      'TF_EMPTY_RANGE',
-      `'${segment.file.path}' has the blocks 0 to ${segment.blockCount - 1}, not ${number}`,
-    )
+    throw new TickforgeError('TF_EMPTY_RANGE', `'${path}' has the blocks 0 to ${segment.blockCount - 1}, not ${number}`)
   }
-  const described = header(segment, number)
-  const window = segment.window(number, number + 1, 1)
-  if (window.payloads[1] === 0)
-    throw new TickforgeError('TF_CORRUPT', `block ${number} of '${segment.file.path}' fails its CRC`, {
-      path: segment.file.path,
-    })
-  const views = new RecordViews(window.area)
-  forEachRecord(window, (at) => {
-    described.content.push(
-      views.view(window.area, at)?.toJson() ?? { type: `unknown ${window.area.u8[at + L.HEAD_TYPE]}` },
-    )
-    return described.content.length < limit
-  })
+  const described = block(segment, number, limit)
+  if (!described.readable) {
+    throw new TickforgeError('TF_CORRUPT', `block ${number} of '${path}' fails its CRC`, { path })
+  }
   return described
 }
 
@@ -159,12 +170,12 @@ function toText(segment: Described): string {
     const rows = segment.block_list.map((b) => [
       String(b.block),
       String(b.offset),
-      count(b.records),
-      String(b.payload_length),
-      b.from,
-      b.to,
-      b.payload_crc,
-      b.flags.join(' '),
+      count(b.records ?? 0),
+      String(b.payload_length ?? '-'),
+      b.from ?? '-',
+      b.to ?? '-',
+      b.payload_crc ?? '-',
+      b.readable ? (b.flags ?? []).join(' ') : 'UNREADABLE',
     ])
     text += table(['BLOCK', 'OFFSET', 'RECORDS', 'BYTES', 'FROM', 'TO', 'CRC', 'FLAGS'], rows, new Set([0, 1, 2, 3]))
     for (const b of segment.block_list) for (const record of b.content) text += `${toJson(record)}\n`
