@@ -5,7 +5,8 @@ import { LAYOUT, PRINT_LAYOUT } from './lib/paths.mjs'
 import { setUp } from './lib/set-up.mjs'
 
 try {
-  await setUp()
+  // Not TypeScript: it may need just the constants that are to be written.
+  await setUp({ until: 'native' })
   const generated = await run(PRINT_LAYOUT, [])
   if (process.argv.includes('--check')) {
     if (readFileSync(LAYOUT, 'utf8') !== generated) {

@@ -37,10 +37,14 @@ async function perform(step, inputs) {
   process.stdout.write(`${((performance.now() - start) / 1000).toFixed(1)} s\n`)
 }
 
-/** Does every step that is due, in order. `tests`: also what only tests need. `again`: retry what failed before. */
-export async function setUp({ tests = false, again = false } = {}) {
+/**
+ * Does every step that is due, in order. `tests`: also what only tests need. `again`: retry what failed before. `until`: the name of
+ * the last step that is needed.
+ */
+export async function setUp({ tests = false, again = false, until } = {}) {
   requirePlatform()
-  const steps = STEPS.filter((step) => tests || step.tests !== true)
+  const end = until === undefined ? STEPS.length : STEPS.findIndex(({ name }) => name === until) + 1
+  const steps = STEPS.slice(0, end).filter((step) => tests || step.tests !== true)
   const inputsIfDue = (step) => {
     const inputs = step.inputs?.() ?? ''
     return isCurrent(step, inputs, again) ? undefined : inputs
