@@ -50,10 +50,11 @@ const PROGRESS_EVERY = 16384
 /** Events of one capture, in order. */
 interface Source {
   venue: Venue
-  /** What tells connections of this source from those of others; sources with the same name continue each other. */
-  name: string
+  /** Connections of this source by name. Sources that may continue each other share them. */
+  connections: Map<string, ImportedConnection>
+  /** The source is one connection, whatever its events call it: files of one market that follow each other are one recording. */
+  isOneConnection: boolean
   events: AsyncIterator<readonly CaptureEvent[]>
-  /** A line that is not what the format says, for the log. */
   batch: readonly CaptureEvent[]
   at: number
 }
@@ -122,14 +123,22 @@ function timeOf(source: Source): bigint {
   return event.kind === 'broken' ? 0n : event.tsRecv
 }
 
+interface ImportedConnection {
+  id: number
+  normalizer: Normalizer
+  /** Receive time of its last frame. */
+  last: bigint
+  /** Its source is read to the end; the next one may go on with it. */
+  ended: boolean
+}
+
 /** Carries events to the normaliser of their venue and protocol. */
 class Feeder {
   readonly #journal: Journal
   readonly #options: ImportOptions
   readonly #clock = new ReceiveClock()
   readonly #normalizers = new Map<string, Normalizer>()
-  /** By source name and connection name. */
-  readonly #connections = new Map<string, { id: number; normalizer: Normalizer; last: bigint; ended: boolean }>()
+  readonly #open = new Set<ImportedConnection>()
   #connectionCount = 0
   #frames = 0
   #rest = 0
@@ -155,12 +164,12 @@ class Feeder {
       if (event.url === '') this.#frames++
       this.#restAnswer(source, event)
     } else if (event.kind === 'open') {
-      this.#open(source, event)
+      this.#opened(source, event)
     } else {
       const connection = this.#connection(source, event)
       if (event.kind === 'close') {
-        connection.normalizer.closed(connection.id, 1000, 'end of capture')
-        this.#connections.delete(keyOf(source, event))
+        this.#close(connection, 1000, 'end of capture')
+        source.connections.delete(nameOf(source, event))
       } else {
         this.#frames++
         connection.last = event.tsRecv
@@ -176,11 +185,11 @@ class Feeder {
   }
 
   ended(source: Source): void {
-    for (const [key, connection] of this.#connections) if (key.startsWith(`${source.name}\n`)) connection.ended = true
+    for (const connection of source.connections.values()) connection.ended = true
   }
 
   finish(): void {
-    for (const { id, normalizer } of this.#connections.values()) normalizer.closed(id, 1000, 'end of capture')
+    for (const connection of this.#open) this.#close(connection, 1000, 'end of capture')
     for (const normalizer of this.#normalizers.values()) normalizer.stopped()
   }
 
@@ -214,33 +223,34 @@ class Feeder {
     }
   }
 
-  #connection(
-    source: Source,
-    event: CaptureRecord,
-  ): { id: number; normalizer: Normalizer; last: bigint; ended: boolean } {
-    const known = this.#connections.get(keyOf(source, event))
+  #connection(source: Source, event: CaptureRecord): ImportedConnection {
+    const known = source.connections.get(nameOf(source, event))
     if (known !== undefined) {
       if (!known.ended || event.tsRecv - known.last <= CONTINUES_NS) {
         known.ended = false
         return known
       }
-      known.normalizer.closed(known.id, 1000, 'end of capture')
+      this.#close(known, 1000, 'end of capture')
     }
-    return this.#open(source, event)
+    return this.#opened(source, event)
   }
 
-  #open(source: Source, event: CaptureRecord): { id: number; normalizer: Normalizer; last: bigint; ended: boolean } {
-    const key = keyOf(source, event)
+  #opened(source: Source, event: CaptureRecord): ImportedConnection {
+    const name = nameOf(source, event)
     const normalizer = this.#normalizer(source.venue, event.url === '' ? undefined : event.url, event.tsRecv)
-    const before = this.#connections.get(key)
-    if (event.kind === 'open' && before !== undefined) {
-      before.normalizer.closed(before.id, 1006, 'connected again')
-    }
+    const before = source.connections.get(name)
+    if (event.kind === 'open' && before !== undefined) this.#close(before, 1006, 'connected again')
     this.#connectionCount = (this.#connectionCount % 65535) + 1
     const connection = { id: this.#connectionCount, normalizer, last: event.tsRecv, ended: false }
-    this.#connections.set(key, connection)
+    source.connections.set(name, connection)
+    this.#open.add(connection)
     normalizer.opened(connection.id, event.url)
     return connection
+  }
+
+  #close(connection: ImportedConnection, code: number, reason: string): void {
+    connection.normalizer.closed(connection.id, code, reason)
+    this.#open.delete(connection)
   }
 
   #normalizer(venue: Venue, url: string | undefined, tsRecv: bigint): Normalizer {
@@ -261,13 +271,13 @@ class Feeder {
   }
 }
 
-function keyOf(source: Source, event: CaptureRecord): string {
-  // Files of one market that follow each other are one connection, whatever they are called.
-  return `${source.name}\n${source.name.startsWith('file ') ? '' : event.connection}`
+function nameOf(source: Source, event: CaptureRecord): string {
+  return source.isOneConnection ? '' : event.connection
 }
 
 async function hftbacktestSources(options: ImportOptions): Promise<Source[]> {
   const sources: Source[] = []
+  const recordings = new Map<string, Source['connections']>()
   for (const path of options.paths) {
     const market = options.venue ?? (await detectMarket(path))
     if (market === undefined) {
@@ -281,13 +291,11 @@ async function hftbacktestSources(options: ImportOptions): Promise<Source[]> {
     const stem = basename(path)
       .replace(/[_.-]?\d{8}.*$/, '')
       .replace(/\.(gz|dat|log|txt)$/, '')
-    sources.push({
-      venue: findVenue(market),
-      name: `file ${market} ${stem}`,
-      events: readHftbacktest(path),
-      batch: [],
-      at: 0,
-    })
+    const recording = `${market} ${stem}`
+    const connections = recordings.get(recording) ?? new Map()
+    recordings.set(recording, connections)
+    const venue = findVenue(market)
+    sources.push({ venue, connections, isOneConnection: true, events: readHftbacktest(path), batch: [], at: 0 })
   }
   return sources
 }
@@ -307,7 +315,7 @@ async function cryptofeedSources(options: ImportOptions): Promise<Source[]> {
     async function* events(): AsyncGenerator<readonly CaptureEvent[]> {
       yield (await readCryptofeed(session)).events
     }
-    sources.push({ venue, name: path, events: events(), batch: [], at: 0 })
+    sources.push({ venue, connections: new Map(), isOneConnection: false, events: events(), batch: [], at: 0 })
   }
   return sources
 }
