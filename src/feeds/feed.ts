@@ -84,6 +84,19 @@ export interface NormalizerCounters {
   checksumsFailed: number
 }
 
+/** Counters of which nothing has been counted yet. */
+export function noCounters(): NormalizerCounters {
+  return {
+    frames: 0,
+    records: 0,
+    rejectedFrames: 0,
+    textFrames: 0,
+    gaps: 0,
+    checksumsPassed: 0,
+    checksumsFailed: 0,
+  }
+}
+
 /** The receive stamp of the frame that is about to be fed. The feeder sets it before each call. */
 export interface Stamp {
   /** Two words of an i64, ns since the epoch. */

@@ -32,7 +32,7 @@ import {
   TextReason,
 } from '../records/layout.ts'
 import { BookEncoder } from './book-encoder.ts'
-import type { FeedRequest, Normalizer, NormalizerContext, NormalizerCounters, Stamp } from './feed.ts'
+import { type FeedRequest, type Normalizer, type NormalizerContext, noCounters, type Stamp } from './feed.ts'
 import {
   DECIMALS_MAX,
   type DecimalsField,
@@ -81,15 +81,7 @@ class Unrepresentable extends Error {
 }
 
 export abstract class FrameNormalizer<State extends ConnectionState = ConnectionState> implements Normalizer {
-  readonly counters: NormalizerCounters = {
-    frames: 0,
-    records: 0,
-    rejectedFrames: 0,
-    textFrames: 0,
-    gaps: 0,
-    checksumsPassed: 0,
-    checksumsFailed: 0,
-  }
+  readonly counters = noCounters()
 
   protected readonly reader = new JsonReader()
   protected readonly writer: CellWriter
