@@ -95,15 +95,15 @@ async function record(instruments: string[], options: Options): Promise<void> {
     clearInterval(shown)
     clearProgress()
   }
-  const status = recorder.status()
   const watermarks = await recorder.stop().catch((error: unknown) => {
     failure ??= error
     return recorder.status().watermarks
   })
-  const final = { ...status, watermarks, seconds: (performance.now() - startedAt) / 1000 }
+  // Taken when all is over: frames still came in while the connections were being closed.
+  const final = { ...recorder.status(), watermarks, seconds: (performance.now() - startedAt) / 1000 }
   if (options.json === true) process.stdout.write(`${toJson(final, 2)}\n`)
   else {
-    const { counters } = recorder.status()
+    const { counters } = final
     process.stderr.write(
       `tickforge: ${count(counters.frames)} frames, ${count(watermarks.durable)} records on the disk, ${counters.gaps} gaps, ${counters.rejectedFrames} rejected frames\n`,
     )
