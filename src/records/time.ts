@@ -2,8 +2,7 @@
 import { TickforgeError } from '../errors.ts'
 
 const ISO = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}:?\d{2})?)?$/
-export const NS_PER_SECOND = 1_000_000_000n
-export const NS_PER_DAY = 86_400n * NS_PER_SECOND
+const NS_PER_SECOND = 1_000_000_000n
 
 /** Nanoseconds of a time. Without a zone it is UTC. Throws TF_BAD_TIME naming `option`. */
 export function parseTime(text: string, option: string): bigint {
@@ -43,11 +42,6 @@ export function formatTime(ns: bigint): string {
   const fraction = ((ns % NS_PER_SECOND) + NS_PER_SECOND) % NS_PER_SECOND
   const ms = Number((ns - fraction) / 1_000_000n)
   return `${new Date(ms).toISOString().slice(0, 19)}.${fraction.toString().padStart(9, '0')}Z`
-}
-
-/** '2024-08-08' of a count of days since 1970-01-01. */
-export function formatDay(day: number): string {
-  return new Date(day * 86_400_000).toISOString().slice(0, 10)
 }
 
 /** Nanoseconds as a short duration for people: '1h 02m', '12.3 s', '850 ms'. */
