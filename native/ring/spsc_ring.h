@@ -1,27 +1,41 @@
-// Bounded queue of 64-byte cells between one producer and one consumer, which may be JavaScript and C++.
+// Bounded queue of 64-byte cells between one producer and one consumer, which may be JavaScript and C++, and live in
+// different processes.
 //
 // The cells are mapped twice, one mapping behind the other, so that a record never wraps. Positions count cells
 // modulo 2^32; head - tail (modulo 2^32) cells are in use. Neither side enters the kernel unless the other one sleeps.
 //
-// How a sleeper is never missed: it sets its waiting word to 1 and then looks at the other side's position again; the
-// other side stores its position and then looks at the waiting word. Both are sequentially consistent, so at least one
-// of the two sees the other. The word slept on is the waiting word itself and the waker sets it to 0 before the wake:
-// a wake that comes between the last look and the sleep makes the kernel refuse the sleep.
+// How a sleeper is never missed: it reads its bell, sets its waiting word to 1 and then looks at the other side's
+// position again; the other side stores its position and then looks at the waiting word. Both are sequentially
+// consistent, so at least one of the two sees the other. Whoever takes the waiting word back to 0 rings the bell, which
+// changes it: a ring that comes between the last look and the sleep makes the kernel refuse the sleep.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "base/error.h"
 #include "base/mapped_region.h"
 #include "format/record.h"
+#include "ring/futex.h"
+#include "ring/shared_memory.h"
 
 namespace tickforge {
 
 /// Why nobody consumes any more. The value of the ring's error word.
 enum class RingState : std::uint32_t { kOpen = 0, kFailed = 1, kClosed = 2 };
+
+/// How far the consumer has come, as positions of the ring: each one is never behind the next.
+struct RingProgress {
+  std::uint32_t taken = 0;    // appended to a block
+  std::uint32_t written = 0;  // handed to the kernel
+  std::uint32_t durable = 0;  // on the disk
+};
+
+/// Position a lies before position b; they are at most half of their range apart.
+inline bool is_before(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b) < 0; }
 
 class SpscRing {
  public:
@@ -29,11 +43,16 @@ class SpscRing {
   static constexpr std::size_t kBytesMin = std::size_t{1} << 20;
   static constexpr std::size_t kBytesMax = std::size_t{1} << 34;
 
-  /// `bytes`: a power of two from kBytesMin to kBytesMax. Errors: TF_IO when the kernel has no memory or address space.
-  static Result<std::shared_ptr<SpscRing>> create(std::size_t bytes);
+  /// `bytes`: a power of two from kBytesMin to kBytesMax. `path`: a new file for other processes to open; empty for memory
+  /// of this process. Errors: TF_SHARED_MEMORY when there is no memory or address space.
+  static Result<std::shared_ptr<SpscRing>> create(std::size_t bytes, const std::string& path = {});
+  /// The ring in a file that another process made: as its producer or consumer, or, with Access::kRead, as a reader of
+  /// the cells that may set nothing but its own waiting word. Errors: TF_SHARED_MEMORY.
+  static Result<std::shared_ptr<SpscRing>> open(const std::string& path, Access access);
 
-  /// One page of words, each on its own cache line: 0 head, 16 tail, 32 consumer waits (and
-  /// 33, until which position), 48 producer waits, 64 state.
+  /// One page of words: 0 head, 16 tail, 32 consumer waits, 33 until which position, 34 a live reader sleeps, 48 producer
+  /// waits, 64 state, 80 taken, 81 written, 82 durable, 96 somebody waits for progress, 112 durable until here is asked
+  /// for, 128 and 129 records dropped, 130 and 131 ts_recv of the first of them.
   std::uint8_t* control() const { return control_.data(); }
   /// 2 x bytes(): the second half is the first one again.
   std::uint8_t* cells() const { return cells_.data(); }
@@ -55,6 +74,40 @@ class SpscRing {
   bool wait_for_space(std::uint32_t cells, std::int64_t timeout_ns);
   /// For a producer that published by itself (JavaScript), and for requests that the consumer must look at.
   void wake_consumer();
+  /// For a producer that published by itself and saw that live readers sleep.
+  void wake_readers();
+  /// Asks for everything up to `position` to be made durable at once, without waiting for more.
+  void ask_durable(std::uint32_t position);
+  /// Sleeps until everything up to `position` is durable; false when that will not come any more or the time is over.
+  bool wait_durable(std::uint32_t position, std::int64_t timeout_ns);
+  RingProgress progress() const;
+  /// The next progress of the consumer, room included, makes `event` (an eventfd) readable. Look at progress() after
+  /// this call, before sleeping. A producer of the consumer's own process only.
+  void tell_progress() { words_->progress_waiting.store(1, std::memory_order_seq_cst); }
+  void set_progress_event(int event) { progress_event_.store(event, std::memory_order_release); }
+  /// Counts records that were refused because the ring was full. The producer writes a drop record when there is room
+  /// again; if it ends before, the consumer does.
+  void count_dropped(std::uint64_t records, std::int64_t ts_recv);
+  /// What has been counted since the last call, to be written as one drop record.
+  struct Dropped {
+    std::uint64_t records = 0;
+    std::int64_t ts_first = 0;
+  };
+  Dropped take_dropped();
+  /// Of all times.
+  std::uint64_t dropped() const { return words_->dropped_total.load(std::memory_order_relaxed); }
+
+  // Live reader.
+
+  /// Says that a reader is going to sleep on the readers' bell. It looks at published() once more before it does.
+  void announce_reader() { words_->reader_waiting.store(1, std::memory_order_seq_cst); }
+  /// Position of the first cell that the producer may not overwrite. Acquire: to be called after cells were copied, it
+  /// says which of the copies are good.
+  std::uint32_t intact_from() const {
+    // The copies must be done before the tail is looked at. Partner: the release of the tail before new cells are written.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return words_->tail.load(std::memory_order_acquire);
+  }
 
   // Consumer.
 
@@ -70,20 +123,40 @@ class SpscRing {
   }
   /// Gives everything before `position` back to the producer, and wakes it if it sleeps.
   void release(std::uint32_t position);
+  /// Says how far the consumer has come, after release() if that moved too, and tells whoever asked for it.
+  void set_progress(const RingProgress& progress);
+  /// Until where durability is asked for, if it is.
+  std::uint32_t durable_asked() const { return words_->durable_asked.load(std::memory_order_seq_cst); }
   /// Sleeps until `wanted` cells behind `seen` are published, `interrupted()` holds, wake_consumer() is called or the time
   /// is over. `interrupted` is asked once more after the wish to be woken has been made known. A consumer that will look
   /// again soon anyway wants many: producers then go on without a system call. One that has no use for cells wants more
   /// than the ring holds.
   template <typename Interrupted>
   void wait_for_data(std::uint32_t seen, std::uint32_t wanted, std::int64_t timeout_ns, Interrupted interrupted) {
+    const std::uint32_t rung = bell_->load(std::memory_order_seq_cst);
+    announce_consumer(seen, wanted);
+    if (!has_data(seen, wanted) && !interrupted()) futex_wait(*bell_, rung, timeout_ns);
+    withdraw_consumer();
+  }
+  /// The parts of wait_for_data(), for a consumer of several rings with one bell.
+  void announce_consumer(std::uint32_t seen, std::uint32_t wanted) {
     // Relaxed: made visible by the store that follows; whoever reads that one reads this one or a later one.
     words_->wake_position.store(seen + wanted, std::memory_order_relaxed);
     // Partner: the load of consumer_waiting in commit() and wake_consumer(), which follows a store of head or of a request.
     words_->consumer_waiting.store(1, std::memory_order_seq_cst);
+  }
+  bool has_data(std::uint32_t seen, std::uint32_t wanted) const {
     // A producer that waits for room publishes no more. Partner: the store in wait_for_space(), before its wake_consumer().
     const bool held_up = wanted <= capacity() && words_->producer_waiting.load(std::memory_order_seq_cst) != 0;
-    if (published() - seen < wanted && !held_up && !interrupted()) sleep_consumer(timeout_ns);
-    words_->consumer_waiting.store(0, std::memory_order_relaxed);
+    return published() - seen >= wanted || held_up;
+  }
+  void withdraw_consumer() { words_->consumer_waiting.store(0, std::memory_order_relaxed); }
+  /// The producer waits for room.
+  bool producer_waits() const { return words_->producer_waiting.load(std::memory_order_seq_cst) != 0; }
+  /// Bells that several rings share; they live longer than the ring. Set before anybody uses it.
+  void share_bells(Bell& consumer, Bell& readers) {
+    bell_ = &consumer;
+    readers_bell_ = &readers;
   }
   /// Nobody consumes from now on: wait_for_space() returns false. What is unconsumed stays where it is.
   void stop(RingState state);
@@ -94,14 +167,30 @@ class SpscRing {
     alignas(64) std::atomic<std::uint32_t> tail;
     alignas(64) std::atomic<std::uint32_t> consumer_waiting;
     std::atomic<std::uint32_t> wake_position;  // the consumer sleeps until the head is here
+    std::atomic<std::uint32_t> reader_waiting;
     alignas(64) std::atomic<std::uint32_t> producer_waiting;
     alignas(64) std::atomic<std::uint32_t> state;
+    alignas(64) std::atomic<std::uint32_t> taken;
+    std::atomic<std::uint32_t> written;
+    std::atomic<std::uint32_t> durable;
+    alignas(64) std::atomic<std::uint32_t> progress_waiting;
+    Bell progress_bell;
+    alignas(64) std::atomic<std::uint32_t> durable_asked;
+    alignas(64) std::atomic<std::uint64_t> dropped;  // not yet written as a drop record
+    std::atomic<std::int64_t> ts_first_dropped;
+    std::atomic<std::uint64_t> dropped_total;
+    // Of a ring that shares no bells.
+    alignas(64) Bell own_bell;
+    Bell own_readers_bell;
+    alignas(64) std::uint32_t magic;
   };
   static_assert(sizeof(Words) <= kControlBytes);
+  static constexpr std::uint32_t kMagic = 0x31524654;  // "TFR1"
 
+  static Result<std::shared_ptr<SpscRing>> map(const UniqueFd& file, std::size_t bytes, Access access,
+                                               const std::string& path);
   SpscRing(MappedRegion control, MappedRegion cells);
-  void sleep_consumer(std::int64_t timeout_ns);
-  void wake_producer();
+  void tell_producer();
   std::uint32_t free_cells() const;
 
   MappedRegion control_;
@@ -110,6 +199,9 @@ class SpscRing {
   std::uint32_t mask_;
   /// Producer's: the tail as it last saw it, so that reserve() seldom reads the consumer's line.
   std::uint32_t seen_tail_ = 0;
+  Bell* bell_;
+  Bell* readers_bell_;
+  std::atomic<int> progress_event_{-1};
 };
 
 }  // namespace tickforge

@@ -1,0 +1,251 @@
+#include "ring/ring_set.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace tickforge {
+namespace {
+
+constexpr std::size_t kTableBytes = (sizeof(ProducerTable) + 4095) / 4096 * 4096;
+
+std::string table_path(const std::string& directory) { return directory + "/producers"; }
+
+SlotState state_of(const ProducerSlot& slot) {
+  return static_cast<SlotState>(slot.state.load(std::memory_order_acquire));
+}
+
+/// Takes a free slot for this process; kProducersMax when there is none.
+std::uint32_t claim_slot(ProducerTable& table) {
+  for (std::uint32_t i = 0; i < kProducersMax; ++i) {
+    ProducerSlot& slot = table.slots[i];
+    auto expected = static_cast<std::uint32_t>(SlotState::kFree);
+    const auto claimed = static_cast<std::uint32_t>(SlotState::kClaimed);
+    if (!slot.state.compare_exchange_strong(expected, claimed, std::memory_order_acq_rel)) continue;
+    const auto self = static_cast<std::uint32_t>(::getpid());
+    slot.generation.fetch_add(1, std::memory_order_relaxed);
+    slot.process_started.store(process_started(self), std::memory_order_relaxed);
+    slot.process_id.store(self, std::memory_order_release);
+    return i;
+  }
+  return kProducersMax;
+}
+
+void set_state(ProducerTable& table, std::uint32_t producer, SlotState state) {
+  // Release: the ring is made, or its last records are published. Partner: state_of().
+  table.slots[producer].state.store(static_cast<std::uint32_t>(state), std::memory_order_release);
+  table.changes.fetch_add(1, std::memory_order_seq_cst);
+  ring_one(table.writer_bell);
+}
+
+Error too_many() {
+  return Error{"TF_TOO_MANY_PRODUCERS",
+               "the journal has " + std::to_string(kProducersMax) + " producers already; end one of them first", "", 0};
+}
+
+/// A ring in a claimed slot; the slot is free again when it cannot be made.
+Result<Inlet> make_ring(ProducerTable& table, const std::string& directory, std::size_t bytes) {
+  const std::uint32_t producer = claim_slot(table);
+  if (producer == kProducersMax) return too_many();
+  ProducerSlot& slot = table.slots[producer];
+  const std::uint32_t generation = slot.generation.load(std::memory_order_relaxed);
+  auto ring = SpscRing::create(bytes, directory.empty() ? "" : ring_path(directory, producer, generation));
+  if (!ring) {
+    set_state(table, producer, SlotState::kFree);
+    return ring.error();
+  }
+  ring.value()->share_bells(table.writer_bell, table.readers_bell);
+  slot.ring_bytes.store(static_cast<std::uint32_t>(bytes / 4096), std::memory_order_relaxed);
+  return Inlet{producer, generation, ring.take(), false};
+}
+
+}  // namespace
+
+std::string ring_path(const std::string& shared_directory, std::uint32_t producer, std::uint32_t generation) {
+  return shared_directory + "/ring." + std::to_string(producer) + "." + std::to_string(generation);
+}
+
+Result<std::unique_ptr<RingSet>> RingSet::create(const std::string& directory, std::size_t ring_bytes) {
+  if (!directory.empty()) {
+    auto begun = begin_shared_directory(directory);
+    if (!begun) return begun.error();
+  }
+  const std::string path = directory.empty() ? "" : table_path(directory);
+  const std::string made_path = path.empty() ? "" : path + ".new";
+  auto file = create_shared(made_path, kTableBytes);
+  if (!file) return file.error();
+  auto memory = map_shared(file.value(), 0, kTableBytes, Access::kReadWrite, path);
+  if (!memory) return memory.error();
+  auto set = std::unique_ptr<RingSet>(new RingSet(directory, memory.take()));
+  auto first = set->add(ring_bytes);
+  if (!first) return first.error();
+  TF_ASSERT(first.value().producer == 0);
+  set->first_ = first.value().ring;
+  set->refresh();
+  // Only now may others find it.
+  if (!path.empty() && ::rename(made_path.c_str(), path.c_str()) != 0) {
+    return system_error("TF_SHARED_MEMORY", "naming", path, errno);
+  }
+  return set;
+}
+
+RingSet::RingSet(std::string directory, MappedRegion memory)
+    : directory_(std::move(directory)), memory_(std::move(memory)), table_(new (memory_.data()) ProducerTable{}) {
+  table_->version = ProducerTable::kVersion;
+  table_->process_id.store(static_cast<std::uint32_t>(::getpid()), std::memory_order_relaxed);
+  table_->next_instrument.store(1, std::memory_order_relaxed);
+  table_->next_connection.store(1, std::memory_order_relaxed);
+  table_->magic = ProducerTable::kMagic;
+}
+
+RingSet::~RingSet() {
+  stop(RingState::kClosed);
+  if (!directory_.empty()) remove_shared_directory(directory_);
+}
+
+Result<Inlet> RingSet::add(std::size_t ring_bytes) {
+  auto made = make_ring(*table_, directory_, ring_bytes);
+  if (!made) return made.error();
+  {
+    const std::lock_guard lock(mutex_);
+    own_.push_back(made.value());
+  }
+  set_state(*table_, made.value().producer, SlotState::kOpen);
+  return made;
+}
+
+void RingSet::end(const Inlet& inlet) {
+  if (table_->slots[inlet.producer].generation.load(std::memory_order_relaxed) != inlet.generation) return;
+  set_state(*table_, inlet.producer, SlotState::kEnded);
+}
+
+Result<std::shared_ptr<SpscRing>> RingSet::open_ring(std::uint32_t producer, std::uint32_t generation) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (const Inlet& own : own_) {
+      if (own.producer == producer && own.generation == generation) return own.ring;
+    }
+  }
+  auto ring = SpscRing::open(ring_path(directory_, producer, generation), Access::kReadWrite);
+  if (ring) ring.value()->share_bells(table_->writer_bell, table_->readers_bell);
+  return ring;
+}
+
+bool RingSet::refresh() {
+  const std::uint32_t changes = table_->changes.load(std::memory_order_seq_cst);
+  if (changes == seen_changes_) return false;
+  seen_changes_ = changes;
+  bool changed = false;
+  for (std::uint32_t i = 0; i < kProducersMax; ++i) {
+    ProducerSlot& slot = table_->slots[i];
+    const SlotState state = state_of(slot);
+    if (state != SlotState::kOpen && state != SlotState::kEnded) continue;
+    const bool ended = state == SlotState::kEnded;
+    const auto at = std::find_if(inlets_.begin(), inlets_.end(), [i](const Inlet& inlet) { return inlet.producer >= i; });
+    if (at != inlets_.end() && at->producer == i) {
+      changed = changed || at->ended != ended;
+      at->ended = ended;
+      continue;
+    }
+    const std::uint32_t generation = slot.generation.load(std::memory_order_relaxed);
+    auto ring = open_ring(i, generation);
+    if (!ring) {
+      // Its file is gone or is none: there is nothing that could be drained.
+      set_state(*table_, i, SlotState::kFree);
+      continue;
+    }
+    inlets_.insert(at, Inlet{i, generation, ring.take(), ended});
+    changed = true;
+  }
+  return changed;
+}
+
+void RingSet::end_dead() {
+  const auto self = static_cast<std::uint32_t>(::getpid());
+  for (std::uint32_t i = 0; i < kProducersMax; ++i) {
+    ProducerSlot& slot = table_->slots[i];
+    const SlotState state = state_of(slot);
+    const std::uint32_t process = slot.process_id.load(std::memory_order_acquire);
+    if ((state != SlotState::kOpen && state != SlotState::kClaimed) || process == self || process == 0) continue;
+    if (process_started(process) == slot.process_started.load(std::memory_order_relaxed)) continue;
+    // One that died while it made its ring has published nothing.
+    set_state(*table_, i, state == SlotState::kOpen ? SlotState::kEnded : SlotState::kFree);
+  }
+}
+
+void RingSet::retire(std::uint32_t producer) {
+  const auto at = std::find_if(inlets_.begin(), inlets_.end(),
+                               [producer](const Inlet& inlet) { return inlet.producer == producer; });
+  if (at == inlets_.end()) return;
+  at->ring->stop(RingState::kClosed);
+  if (!directory_.empty()) ::unlink(ring_path(directory_, producer, at->generation).c_str());
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(own_, [&](const Inlet& own) { return own.producer == producer; });
+  }
+  inlets_.erase(at);
+  set_state(*table_, producer, SlotState::kFree);
+}
+
+void RingSet::stop(RingState state) {
+  table_->ended.store(1, std::memory_order_seq_cst);
+  refresh();
+  for (const Inlet& inlet : inlets_) {
+    if (inlet.ring->state() == RingState::kOpen) inlet.ring->stop(state);
+  }
+  ring_all(table_->readers_bell);
+}
+
+Result<MappedRegion> open_producer_table(const std::string& shared_directory) {
+  const std::string path = table_path(shared_directory);
+  const UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!file) {
+    const char* code = errno == ENOENT ? "TF_NOT_RECORDING" : "TF_SHARED_MEMORY";
+    return system_error(code, "finding the journal's shared memory", path, errno);
+  }
+  struct stat status{};
+  const bool sized = ::fstat(file.get(), &status) == 0 && static_cast<std::size_t>(status.st_size) == kTableBytes;
+  if (!sized) return Error{"TF_SHARED_MEMORY", "'" + path + "' is not of this version", path, 0};
+  auto memory = map_shared(file, 0, kTableBytes, Access::kReadWrite, path);
+  if (!memory) return memory.error();
+  const auto* table = reinterpret_cast<const ProducerTable*>(memory.value().data());
+  if (table->magic != ProducerTable::kMagic || table->version != ProducerTable::kVersion) {
+    return Error{"TF_SHARED_MEMORY", "'" + path + "' is not of this version", path, 0};
+  }
+  return memory;
+}
+
+Result<std::unique_ptr<JoinedRing>> JoinedRing::open(const std::string& data_directory, const std::string& journal,
+                                                     std::size_t ring_bytes) {
+  auto directory = shared_directory_of(data_directory, journal);
+  if (!directory) return directory.error();
+  auto memory = open_producer_table(directory.value());
+  if (!memory) return memory.error();
+  auto* table = reinterpret_cast<ProducerTable*>(memory.value().data());
+  const std::uint32_t writer = table->process_id.load(std::memory_order_relaxed);
+  // A writer that was killed leaves its table behind.
+  if (table->ended.load(std::memory_order_acquire) != 0 || process_started(writer) == 0) {
+    return Error{"TF_NOT_RECORDING", "nobody records into journal '" + journal + "' of '" + data_directory + "'",
+                 data_directory, 0};
+  }
+  auto made = make_ring(*table, directory.value(), ring_bytes);
+  if (!made) return made.error();
+  set_state(*table, made.value().producer, SlotState::kOpen);
+  return std::unique_ptr<JoinedRing>(new JoinedRing(memory.take(), made.value().producer, made.value().ring));
+}
+
+JoinedRing::JoinedRing(MappedRegion memory, std::uint32_t producer, std::shared_ptr<SpscRing> ring)
+    : memory_(std::move(memory)),
+      table_(reinterpret_cast<ProducerTable*>(memory_.data())),
+      producer_(producer),
+      ring_(std::move(ring)) {}
+
+JoinedRing::~JoinedRing() { set_state(*table_, producer_, SlotState::kEnded); }
+
+}  // namespace tickforge
