@@ -35,6 +35,14 @@ RecoveryReport report_of(const OpenPlan& plan) {
   return report;
 }
 
+/// Where there is no shared memory a journal works all the same, for this process alone.
+Result<std::unique_ptr<RingSet>> make_rings(const JournalOptions& options) {
+  auto directory = shared_directory_of(options.directory, options.name);
+  if (!directory) return directory.error();
+  auto shared = RingSet::create(directory.value(), options.ring_bytes);
+  return shared ? std::move(shared) : RingSet::create("", options.ring_bytes);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Recorder>> Recorder::open(const JournalOptions& options, StorageFactory make) {
@@ -42,8 +50,8 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const JournalOptions& options, 
   if (!prepared) return prepared.error();
   auto lock = DirectoryLock::acquire(options.directory);
   if (!lock) return lock.error();
-  auto ring = SpscRing::create(options.ring_bytes);
-  if (!ring) return ring.error();
+  auto rings = make_rings(options);
+  if (!rings) return rings.error();
 
   const std::int64_t now = realtime_ns();
   OpenPlan plan;
@@ -56,8 +64,9 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const JournalOptions& options, 
   auto page = ControlPageWriter::open(control_page_path(options.directory, options.name), now);
   if (!page) return page.error();
 
-  auto recorder = std::unique_ptr<Recorder>(new Recorder(options, ring.take(), lock.take(), page.take()));
+  auto recorder = std::unique_ptr<Recorder>(new Recorder(options, rings.take(), lock.take(), page.take()));
   recorder->recovery_ = report_of(plan);
+  recorder->rings_->table().next_instrument.store(recorder->recovery_.last_instrument + 1);
   Recorder& self = *recorder;
   self.thread_ = std::thread([&self, make = std::move(make), plan = std::move(plan)]() mutable {
     self.run(make, plan);
@@ -66,12 +75,13 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const JournalOptions& options, 
   return recorder;
 }
 
-Recorder::Recorder(const JournalOptions& options, std::shared_ptr<SpscRing> ring, DirectoryLock lock,
+Recorder::Recorder(const JournalOptions& options, std::unique_ptr<RingSet> rings, DirectoryLock lock,
                    ControlPageWriter page)
     : name_(options.name),
       writer_options_{options.directory, options.name, options.writer, options.flush_interval_ns,
                       options.sync_each_batch, options.waits_for_disk},
-      ring_(std::move(ring)),
+      rings_(std::move(rings)),
+      ring_(rings_->first()),
       lock_(std::move(lock)),
       page_(std::move(page)) {}
 

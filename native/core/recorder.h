@@ -21,7 +21,7 @@
 #include "journal/directory_lock.h"
 #include "journal/segment_writer.h"
 #include "journal/storage.h"
-#include "ring/spsc_ring.h"
+#include "ring/ring_set.h"
 
 namespace tickforge {
 
@@ -65,7 +65,10 @@ class Recorder {
   /// As close(), without anyone to tell.
   ~Recorder();
 
+  /// Of producer 0, which is whoever opened the journal.
   const std::shared_ptr<SpscRing>& ring() const { return ring_; }
+  /// For further producers.
+  RingSet& rings() { return *rings_; }
   const RecoveryReport& recovery() const { return recovery_; }
   Watermarks watermarks() const;
   /// What stopped the writer.
@@ -80,7 +83,7 @@ class Recorder {
   Result<Watermarks> close();
 
  private:
-  Recorder(const JournalOptions& options, std::shared_ptr<SpscRing> ring, DirectoryLock lock, ControlPageWriter page);
+  Recorder(const JournalOptions& options, std::unique_ptr<RingSet> rings, DirectoryLock lock, ControlPageWriter page);
 
   void run(const StorageFactory& make, const OpenPlan& plan);
   Result<void> record(WriterLoop& loop);
@@ -93,6 +96,7 @@ class Recorder {
 
   const std::string name_;
   const WriterOptions writer_options_;
+  std::unique_ptr<RingSet> rings_;
   std::shared_ptr<SpscRing> ring_;
   std::optional<DirectoryLock> lock_;
   ControlPageWriter page_;
