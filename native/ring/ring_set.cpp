@@ -1,6 +1,8 @@
 #include "ring/ring_set.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +18,25 @@ namespace {
 constexpr std::size_t kTableBytes = (sizeof(ProducerTable) + 4095) / 4096 * 4096;
 
 std::string table_path(const std::string& directory) { return directory + "/producers"; }
+
+/// Takes the lock that the writer of a table holds as long as it lives; false while one does.
+bool hold(const UniqueFd& table) { return ::flock(table.get(), LOCK_EX | LOCK_NB) == 0; }
+
+/// Removes the shared memory of journals whose writers were killed: nobody may ever record into those again.
+void remove_left_behind(const std::string& directory) {
+  const std::size_t slash = directory.rfind('/');
+  const std::string base = directory.substr(0, slash);
+  const std::string own = directory.substr(slash + 1);
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(base.c_str()), &::closedir);
+  while (const dirent* entry = entries ? ::readdir(entries.get()) : nullptr) {
+    const std::string name = entry->d_name;
+    if (!name.starts_with("tickforge-") || name == own) continue;
+    const std::string other = base + "/" + name;
+    const UniqueFd table(::open(table_path(other).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    // Without a table it may be one that is being made.
+    if (table && hold(table)) remove_shared_directory(other);
+  }
+}
 
 SlotState state_of(const ProducerSlot& slot) {
   return static_cast<SlotState>(slot.state.load(std::memory_order_acquire));
@@ -73,6 +94,7 @@ std::string ring_path(const std::string& shared_directory, std::uint32_t produce
 
 Result<std::unique_ptr<RingSet>> RingSet::create(const std::string& directory, std::size_t ring_bytes) {
   if (!directory.empty()) {
+    remove_left_behind(directory);
     auto begun = begin_shared_directory(directory);
     if (!begun) return begun.error();
   }
@@ -82,7 +104,8 @@ Result<std::unique_ptr<RingSet>> RingSet::create(const std::string& directory, s
   if (!file) return file.error();
   auto memory = map_shared(file.value(), 0, kTableBytes, Access::kReadWrite, path);
   if (!memory) return memory.error();
-  auto set = std::unique_ptr<RingSet>(new RingSet(directory, memory.take()));
+  (void)hold(file.value());
+  auto set = std::unique_ptr<RingSet>(new RingSet(directory, file.take(), memory.take()));
   auto first = set->add(ring_bytes);
   if (!first) return first.error();
   TF_ASSERT(first.value().producer == 0);
@@ -95,8 +118,8 @@ Result<std::unique_ptr<RingSet>> RingSet::create(const std::string& directory, s
   return set;
 }
 
-RingSet::RingSet(std::string directory, MappedRegion memory)
-    : directory_(std::move(directory)), memory_(std::move(memory)), table_(new (memory_.data()) ProducerTable{}) {
+RingSet::RingSet(std::string directory, UniqueFd file, MappedRegion memory)
+    : directory_(std::move(directory)), file_(std::move(file)), memory_(std::move(memory)), table_(new (memory_.data()) ProducerTable{}) {
   table_->version = ProducerTable::kVersion;
   table_->process_id.store(static_cast<std::uint32_t>(::getpid()), std::memory_order_relaxed);
   table_->next_instrument.store(1, std::memory_order_relaxed);
@@ -210,6 +233,8 @@ Result<MappedRegion> open_producer_table(const std::string& shared_directory) {
     return system_error(code, "finding the journal's shared memory", path, errno);
   }
   struct stat status{};
+  // A writer that was killed leaves its table behind.
+  if (hold(file)) return Error{"TF_NOT_RECORDING", "the recorder of '" + path + "' was killed", path, 0};
   const bool sized = ::fstat(file.get(), &status) == 0 && static_cast<std::size_t>(status.st_size) == kTableBytes;
   if (!sized) return Error{"TF_SHARED_MEMORY", "'" + path + "' is not of this version", path, 0};
   auto memory = map_shared(file, 0, kTableBytes, Access::kReadWrite, path);
@@ -228,9 +253,7 @@ Result<std::unique_ptr<JoinedRing>> JoinedRing::open(const std::string& data_dir
   auto memory = open_producer_table(directory.value());
   if (!memory) return memory.error();
   auto* table = reinterpret_cast<ProducerTable*>(memory.value().data());
-  const std::uint32_t writer = table->process_id.load(std::memory_order_relaxed);
-  // A writer that was killed leaves its table behind.
-  if (table->ended.load(std::memory_order_acquire) != 0 || process_started(writer) == 0) {
+  if (table->ended.load(std::memory_order_acquire) != 0) {
     return Error{"TF_NOT_RECORDING", "nobody records into journal '" + journal + "' of '" + data_directory + "'",
                  data_directory, 0};
   }

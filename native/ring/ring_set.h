@@ -70,10 +70,11 @@ class RingSet {
   void stop(RingState state);
 
  private:
-  RingSet(std::string directory, MappedRegion memory);
+  RingSet(std::string directory, UniqueFd file, MappedRegion memory);
   Result<std::shared_ptr<SpscRing>> open_ring(std::uint32_t producer, std::uint32_t generation);
 
   std::string directory_;
+  UniqueFd file_;  // locked (flock) while the writer lives
   MappedRegion memory_;
   ProducerTable* table_;
   std::shared_ptr<SpscRing> first_;
