@@ -24,7 +24,24 @@ namespace {
 
 constexpr std::int64_t kNever = 5'000'000'000;  // a sleep this long was not ended by a bell
 
-/// Publishes 0, 1, 2 ... in bursts of a few cells, with pauses in which the consumer falls asleep.
+/// Waits for room; false when only the time limit ended the wait.
+bool wait(SpscRing& ring, std::uint32_t cells) {
+  const std::int64_t before = monotonic_ns();
+  return ring.wait_for_space(cells, kNever) && monotonic_ns() - before < kNever;
+}
+
+/// Watches until all is consumed, without a word to the consumer; false when it does not come to it.
+bool watch(SpscRing& ring) {
+  const std::int64_t limit = monotonic_ns() + kNever;
+  while (ring.consumed() != ring.published()) {
+    if (monotonic_ns() > limit) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+/// Publishes 0, 1, 2 ... in bursts, with pauses in which the consumer falls asleep. Now and then it goes on only
+/// when all is consumed: nothing that it publishes later can then make up for a wake-up that either side has lost.
 bool produce(SpscRing& ring, std::uint64_t records, std::uint64_t seed) {
   testing::SeededRandom random(seed);
   for (std::uint64_t done = 0; done < records;) {
@@ -32,9 +49,7 @@ bool produce(SpscRing& ring, std::uint64_t records, std::uint64_t seed) {
     const auto count = static_cast<std::uint32_t>(burst);
     std::uint8_t* cells = ring.reserve(count);
     while (cells == nullptr) {
-      const std::int64_t before = monotonic_ns();
-      const bool room = ring.wait_for_space(count, kNever);
-      if (!room || monotonic_ns() - before >= kNever) return false;
+      if (!wait(ring, count)) return false;
       cells = ring.reserve(count);
     }
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -43,9 +58,12 @@ bool produce(SpscRing& ring, std::uint64_t records, std::uint64_t seed) {
     }
     ring.commit(count);
     done += count;
-    if (random.below(16) == 0) {
-      for (std::uint64_t spins = random.below(2000); spins > 0; --spins) __builtin_ia32_pause();
+    for (std::uint64_t spins = random.below(16) == 0 ? random.below(2000) : 0; spins > 0; --spins) {
+      __builtin_ia32_pause();
     }
+    const std::uint64_t next = random.below(128);
+    if (next == 0 && !wait(ring, ring.capacity())) return false;
+    if (next < 8 && !watch(ring)) return false;
   }
   return true;
 }
@@ -108,7 +126,9 @@ int run(std::uint64_t records, std::uint32_t producers, bool processes) {
     } else {
       auto ring = set.add(SpscRing::kBytesMin).take().ring;
       threads.emplace_back([ring, each, i] {
-        if (!produce(*ring, each, i + 1)) std::_Exit(3);
+        if (produce(*ring, each, i + 1)) return;
+        std::fprintf(stderr, "a producer waited in vain for the consumer: a lost wake-up\n");
+        std::_Exit(3);
       });
     }
   }
