@@ -13,11 +13,6 @@ import {
   CONNECTION_VENUE_LENGTH,
   ConnectionEvent,
   Flag,
-  GAP_CAUSE,
-  GAP_EXPECTED_ID,
-  GAP_RECEIVED_ID,
-  GAP_RECORD_TYPE,
-  GAP_TS_LAST_GOOD,
   type GapCause,
   type Integrity,
   NONE_U64,
@@ -31,6 +26,7 @@ import {
   TEXT_TOTAL_LENGTH,
   TextReason,
 } from '../records/layout.ts'
+import { putBigint, putGap } from '../records/loss-records.ts'
 import { BookEncoder } from './book-encoder.ts'
 import { type FeedRequest, type Normalizer, type NormalizerContext, noCounters, type Stamp } from './feed.ts'
 import {
@@ -139,10 +135,11 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
       lastHigh: this.stamp.high,
       instruments: new Set(),
     })
-    this.#connections.set(id, state)
-    this.#current = undefined
     // Connection 0 stands for REST answers that belong to no connection, and is not one itself.
     if (id !== 0) this.#connectionRecord(state, ConnectionEvent.open, 0, '')
+    // Where there was no room for its record the connection was never opened.
+    this.#connections.set(id, state)
+    this.#current = undefined
   }
 
   closed(id: number, code: number, reason: string): void {
@@ -166,7 +163,13 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
   stopped(): void {
     if (this.#openGaps.size === 0) return
     this.writer.beginFrame(this.stamp.low, this.stamp.high, 0, 0)
-    for (const instrument of [...this.#openGaps.keys()]) this.#closeGap(instrument)
+    const gaps = this.counters.gaps
+    try {
+      for (const instrument of [...this.#openGaps.keys()]) this.#closeGap(instrument)
+    } catch (thrown) {
+      this.#takeBack(gaps)
+      throw thrown
+    }
     this.#publish()
   }
 
@@ -252,13 +255,7 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
     low: number,
     high: number,
   ): void {
-    const writer = this.writer
-    const at = writer.begin(RecordType.gap, 1, Flag.last, instrument, 0, -2147483648)
-    putBigint(writer, at, GAP_EXPECTED_ID, missing?.expected ?? NONE_U64)
-    putBigint(writer, at, GAP_RECEIVED_ID, missing?.received ?? NONE_U64)
-    writer.put64(at, GAP_TS_LAST_GOOD, low, high)
-    writer.put8(at, GAP_CAUSE, cause)
-    writer.put8(at, GAP_RECORD_TYPE, type)
+    putGap(this.writer, { instrument, cause, type, ...missing, lastGood: { low, high } })
     this.counters.gaps++
   }
 
@@ -312,10 +309,7 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
         this.table.keepDecimals()
         break
       } catch (thrown) {
-        this.writer.rollback()
-        this.table.rollback()
-        for (const [instrument, gap] of this.#closedGaps.splice(0)) this.#openGaps.set(instrument, gap)
-        this.counters.gaps = gaps
+        this.#takeBack(gaps)
         if (this.#adapt(thrown)) continue
         this.table.restoreDecimals()
         if (
@@ -340,6 +334,14 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
     if (path !== undefined) return
     state.lastLow = this.stamp.low
     state.lastHigh = this.stamp.high
+  }
+
+  /** Everything is as before the frame; `gaps`: how many had been counted then. */
+  #takeBack(gaps: number): void {
+    this.writer.rollback()
+    this.table.rollback()
+    for (const [instrument, gap] of this.#closedGaps.splice(0)) this.#openGaps.set(instrument, gap)
+    this.counters.gaps = gaps
   }
 
   /**
@@ -408,13 +410,4 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
 function misfit(instrument: Instrument, field: DecimalsField, status: number): never {
   if (status === DECIMAL_OVERFLOW) throw new Unrepresentable(instrument, field)
   throw new DefinitionTooSmall(instrument, field, status)
-}
-
-const scratch = new BigUint64Array(1)
-const scratchWords = new Int32Array(scratch.buffer)
-
-/** Writes an unsigned bigint at a byte offset of a record. */
-export function putBigint(writer: CellWriter, at: number, offset: number, value: bigint): void {
-  scratch[0] = value
-  writer.put64(at, offset, scratchWords[0] as number, scratchWords[1] as number)
 }
