@@ -39,6 +39,12 @@ export const RING_CONSUMER_WAITING = 32
 export const RING_WAKE_POSITION = 33
 /** 0 while the writer runs, 1 after it failed (see error()), 2 after close(): nothing is taken over any more. */
 export const RING_ERROR = 64
+/** u64 of two words: records that were refused and are not on record yet. The writer puts them there when the producer ends. */
+export const RING_DROPPED = 128
+/** i64 of two words: ts_recv of the first of them. */
+export const RING_TS_FIRST_DROPPED = 130
+/** u64 of two words: records that were refused, of all times. */
+export const RING_DROPPED_TOTAL = 132
 
 /** One writer thread with its ring. Lives until close() resolves. */
 export interface NativeJournal {

@@ -1,23 +1,11 @@
 // The journal as the recorder and the importers use it: a cell writer over the ring of the native writer thread.
-import { asTickforgeError, TickforgeError } from '../errors.ts'
-import {
-  loadNative,
-  type NativeError,
-  type NativeJournal,
-  type RecoveryReport,
-  RING_CONSUMER_WAITING,
-  RING_ERROR,
-  RING_HEAD,
-  RING_TAIL,
-  RING_WAKE_POSITION,
-  type Watermarks,
-} from '../native/binding.ts'
-import { type CellMemory, CellWriter } from '../records/cell-writer.ts'
-import { CELL_BYTES } from '../records/layout.ts'
+import { asTickforgeError } from '../errors.ts'
+import { loadNative, type NativeJournal, type RecoveryReport, type Watermarks } from '../native/binding.ts'
+import { CellWriter } from '../records/cell-writer.ts'
+import { GapCause } from '../records/layout.ts'
+import { putDrop, putGap } from '../records/loss-records.ts'
 import { VERSION } from '../version.ts'
-
-/** How long a producer may be held up before it looks whether the writer still lives. */
-const WAIT_MS = 1000
+import { RingFull, RingMemory, type WhenFull } from './ring-memory.ts'
 
 export interface JournalSettings {
   directory: string
@@ -27,83 +15,26 @@ export interface JournalSettings {
   syncEachBatch?: boolean
   waitsForDisk?: boolean
   newPart?: boolean
+  /** Default 'block'. */
+  whenFull?: WhenFull
+}
+
+/** A receive time: two words of an i64, ns. */
+export interface TimeWords {
+  low: number
+  high: number
+}
+
+/** What was on record when a loss ended. */
+export interface Loss {
+  /** Records that were refused; a frame that nobody read counts as one. */
+  count: bigint
+  /** Receive time of the first of them, ns. */
+  tsFirst: bigint
 }
 
 /** 16 MiB: half a second of 500,000 records a second, and three times the largest frame that venues send. */
 export const RING_BYTES_DEFAULT = 16 << 20
-
-/**
- * The ring's memory. Publishing is one atomic store, and a system call only if the writer sleeps. When the ring is full the
- * calling thread is held up until the writer has caught up: nothing is dropped. Only for a full disk it is not held up for ever.
- */
-class RingMemory implements CellMemory {
-  readonly words: Int32Array
-  readonly bytes: Uint8Array
-  readonly mask: number
-  readonly #native: NativeJournal
-  readonly #control: Int32Array
-  readonly #capacity: number
-  #published: number
-  #full: TickforgeError | undefined
-  /** Times a producer was held up, for the counters. */
-  waits = 0
-
-  constructor(native: NativeJournal) {
-    this.#native = native
-    this.words = new Int32Array(native.ringCells)
-    this.bytes = new Uint8Array(native.ringCells)
-    this.#control = new Int32Array(native.ringControl)
-    this.#capacity = native.ringCells.byteLength / 2 / CELL_BYTES
-    this.mask = this.#capacity - 1
-    this.#published = Atomics.load(this.#control, RING_HEAD)
-  }
-
-  get position(): number {
-    return this.#published
-  }
-
-  reserve(position: number, cells: number): number {
-    const needed = (position + cells - this.#published) | 0
-    if (needed > this.#capacity) {
-      throw new TickforgeError(
-        'TF_FRAME_TOO_LARGE',
-        `one frame needs more than the ring of ${this.#capacity * CELL_BYTES} bytes`,
-      )
-    }
-    for (;;) {
-      // Pairs with the writer's release of the tail: cells before it are no longer read.
-      const limit = (Atomics.load(this.#control, RING_TAIL) + this.#capacity) | 0
-      if (((limit - position - cells) | 0) >= 0) return limit
-      this.waits++
-      this.check()
-      if (!this.#native.waitForSpace(needed, WAIT_MS)) this.#checkSpace()
-    }
-  }
-
-  publish(position: number): void {
-    this.#published = position
-    // Sequentially consistent, like the load behind it: either the writer sees the new head before it sleeps, or we see
-    // that it sleeps and wake it.
-    Atomics.store(this.#control, RING_HEAD, position)
-    if (Atomics.load(this.#control, RING_CONSUMER_WAITING) === 0) return
-    if (((position - Atomics.load(this.#control, RING_WAKE_POSITION)) | 0) >= 0) this.#native.wake()
-  }
-
-  /** Throws the writer's error if it has stopped, or ours if we have. */
-  check(): void {
-    if (this.#full !== undefined) throw this.#full
-    if (Atomics.load(this.#control, RING_ERROR) === 0) return
-    throw fromNative(this.#native.error() ?? { code: 'TF_IO', message: 'the writer stopped' })
-  }
-
-  /** Gives up with TF_DISK_FULL if that is why the ring is full: nobody knows when there is space again. */
-  #checkSpace(): void {
-    const full = this.#native.stalled()
-    if (full === null) return
-    this.#full = fromNative(full)
-    throw this.#full
-  }
-}
 
 export class Journal {
   readonly writer: CellWriter
@@ -128,7 +59,7 @@ export class Journal {
     } catch (thrown) {
       throw asTickforgeError(thrown)
     }
-    this.#memory = new RingMemory(this.#native)
+    this.#memory = new RingMemory(this.#native, settings.whenFull ?? 'block')
     this.writer = new CellWriter(this.#memory, this.#memory.position)
     this.recovery = this.#native.recovery
     this.#nextInstrument = this.recovery.lastInstrument + 1
@@ -136,6 +67,65 @@ export class Journal {
 
   /** A definition number that the segment has not used. */
   nextInstrument = (): number => this.#nextInstrument++
+
+  /**
+   * Writes one frame. With `whenFull` 'drop' false says that the ring had no room: what `fill` wrote is taken back and
+   * counted, and a drop record says so in the log before the next frame that finds the ring half empty.
+   */
+  frame(ts: TimeWords, connection: number, number: number, fill: (writer: CellWriter) => void): boolean {
+    if (this.drops && this.goOn(ts) === undefined) {
+      this.drop(ts, 1)
+      return false
+    }
+    this.writer.beginFrame(ts.low, ts.high, connection, number)
+    try {
+      fill(this.writer)
+      this.writer.endFrame()
+      return true
+    } catch (thrown) {
+      if (thrown instanceof RingFull) {
+        this.drop(ts, thrown.records)
+        return false
+      }
+      this.writer.rollback()
+      throw thrown
+    }
+  }
+
+  /** Everything is refused with RingFull, from the first drop() to goOn(). */
+  get drops(): boolean {
+    return this.#memory.refuses
+  }
+
+  /** Takes back what the frame has so far and counts `records` as refused. */
+  drop(ts: TimeWords, records: number): void {
+    this.writer.rollback()
+    this.#memory.refuses = true
+    this.#memory.countDropped(BigInt(records), toNs(ts))
+  }
+
+  /**
+   * Ends dropping when the writer does not wait for space and half of the ring is free: puts a drop record into the log, and
+   * behind it, if `lastGood` is given, a gap record of the whole journal. Undefined while it is too early.
+   */
+  goOn(ts: TimeWords, lastGood?: TimeWords): Loss | undefined {
+    if (!this.#memory.hasRoom || this.#native.stalled() !== null) return undefined
+    const loss = this.#memory.dropped
+    this.#memory.refuses = false
+    this.writer.beginFrame(ts.low, ts.high, 0, 0)
+    putDrop(this.writer, loss.count, loss.tsFirst, GapCause.overflow)
+    if (lastGood !== undefined) {
+      putGap(this.writer, { instrument: 0, cause: GapCause.overflow, type: 0, lastGood })
+    }
+    this.writer.endFrame()
+    this.#memory.forgetDropped()
+    return loss
+  }
+
+  /** Records that were refused since the start. */
+  get dropped(): bigint {
+    return this.#memory.droppedTotal
+  }
 
   /** How often the producer was held up because the ring was full. */
   get waits(): number {
@@ -167,10 +157,10 @@ export class Journal {
   }
 }
 
-function fromNative(error: Partial<NativeError> & { message: string }): TickforgeError {
-  return asTickforgeError(Object.assign(new Error(error.message), error))
-}
-
 function rethrow(thrown: unknown): never {
   throw asTickforgeError(thrown)
+}
+
+function toNs(ts: TimeWords): bigint {
+  return (BigInt(ts.high) << 32n) | BigInt(ts.low >>> 0)
 }

@@ -14,10 +14,13 @@ import type {
 import { CHANNELS } from '../feeds/feed.ts'
 import { adapterFor, findVenue, parseInstrument } from '../feeds/registry.ts'
 import type { RecoveryReport, Watermarks } from '../native/binding.ts'
+import { GapCause } from '../records/layout.ts'
+import { formatTime } from '../records/time.ts'
 import { ReceiveClock } from './clock.ts'
 import { addCounters } from './counters.ts'
-import { Journal, RING_BYTES_DEFAULT } from './journal.ts'
+import { Journal, RING_BYTES_DEFAULT, type TimeWords } from './journal.ts'
 import { RestClient, VenueRefusal } from './rest.ts'
+import { RingFull } from './ring-memory.ts'
 import { Session } from './session.ts'
 
 export interface RecorderOptions {
@@ -50,6 +53,8 @@ export interface RecorderStatus {
   sessions: number
   /** Times the ring was full. */
   waits: number
+  /** Records, and frames that nobody read, that were refused because ring and disk were full. The log holds as many. */
+  dropped: bigint
 }
 
 interface VenueRun {
@@ -78,6 +83,8 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
   #failed = false
   #check: NodeJS.Timeout | undefined
   #diskFull = false
+  /** Receive time of what was taken over last. */
+  readonly #lastGood: TimeWords
 
   /** Checks the options and opens the journal. Throws TF_UNKNOWN_VENUE, TF_UNKNOWN_SYMBOL, TF_LOCKED ... */
   constructor(options: RecorderOptions) {
@@ -96,6 +103,8 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
       waitsForDisk: true,
     })
     this.recovery = this.#journal.recovery
+    const { lastTsRecv } = this.recovery
+    this.#lastGood = { low: Number(BigInt.asIntN(32, lastTsRecv)), high: Number(lastTsRecv >> 32n) }
     this.#runs = wanted.map(({ venue, subscriptions, adapter }) =>
       this.#prepare(venue, adapter, subscriptions, options),
     )
@@ -104,7 +113,12 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
   /** Asks for definitions, then connects. Resolves when all connections were tried once; recording goes on until stop(). */
   async start(): Promise<void> {
     this.#check = setInterval(() => this.#guard(() => this.#checkJournal()), CHECK_MS)
-    await Promise.all(this.#runs.map((run) => this.#startVenue(run)))
+    await Promise.all(
+      this.#runs.map(async (run) => {
+        await this.#define(run)
+        this.#connect(run)
+      }),
+    )
   }
 
   /** Closes connections and journal in order: what was received is on the disk when it resolves. Throws the writer's error. */
@@ -112,10 +126,7 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
     clearInterval(this.#check)
     this.#abort.abort()
     await Promise.all(this.#runs.flatMap((run) => run.sessions.map((session) => session.stop())))
-    if (!this.#failed) {
-      this.#clock.now()
-      for (const run of this.#runs) this.#guard(() => run.normalizer.stopped())
-    }
+    if (!this.#failed) this.#guard(() => this.#end())
     return await this.#journal.close()
   }
 
@@ -132,6 +143,7 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
       open: sum((s) => (s.state === 'open' ? 1 : 0)),
       sessions: sessions.length,
       waits: this.#journal.waits,
+      dropped: this.#journal.dropped,
     }
   }
 
@@ -139,10 +151,60 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
   #checkJournal(): void {
     this.#journal.check()
     const stalled = this.#journal.stalled
-    if ((stalled !== undefined) === this.#diskFull) return
-    this.#diskFull = stalled !== undefined
-    const goesOn = 'the disk has space again: nothing was lost'
-    this.emit('warning', stalled === undefined ? goesOn : `waiting for disk space, in memory meanwhile: ${stalled}`)
+    const diskFull = stalled !== undefined
+    if (diskFull !== this.#diskFull) {
+      this.#diskFull = diskFull
+      if (diskFull) this.emit('warning', `waiting for disk space, in memory meanwhile: ${stalled}`)
+      else if (!this.#journal.drops) this.emit('warning', 'the disk has space again: nothing was lost')
+    }
+    if (this.#journal.drops && this.#goOn()) for (const run of this.#runs) this.#comeBack(run)
+  }
+
+  /**
+   * Disk and ring are full. The connections are given up, because books cannot be kept right without all of their updates;
+   * what still arrives is counted.
+   */
+  #overflow(full: RingFull): void {
+    const begins = !this.#journal.drops
+    this.#journal.drop(this.#clock, full.records)
+    if (!begins) return
+    this.emit('warning', `the ring is full too, what arrives is lost until there is space: ${full.message}`)
+    for (const run of this.#runs) for (const session of run.sessions) session.suspend(GapCause.overflow)
+  }
+
+  /** Puts the loss on record once there is room; false before. */
+  #goOn(): boolean {
+    this.#clock.now()
+    const loss = this.#journal.goOn(this.#clock, this.#lastGood)
+    if (loss === undefined) return false
+    const now = (BigInt(this.#clock.high) << 32n) | BigInt(this.#clock.low >>> 0)
+    const range = `from ${formatTime(loss.tsFirst)} to ${formatTime(now)}`
+    this.emit(
+      'warning',
+      `there is space again: ${loss.count} records were lost ${range}, and what the venues sent meanwhile`,
+    )
+    return true
+  }
+
+  /** Asks for the definitions anew, since some may be lost, and connects. */
+  async #comeBack(run: VenueRun): Promise<void> {
+    for (const session of run.sessions) session.settle()
+    try {
+      await this.#define(run)
+    } catch (error) {
+      this.emit('warning', messageOf(error))
+    }
+    this.#connect(run)
+  }
+
+  /** What is left to write when the last connection is closed. */
+  #end(): void {
+    if (this.#journal.drops && !this.#goOn()) return
+    for (const run of this.#runs) {
+      for (const session of run.sessions) session.settle()
+      this.#clock.now()
+      run.normalizer.stopped()
+    }
   }
 
   #prepare(venue: Venue, adapter: Adapter, subscriptions: Subscription[], options: RecorderOptions): VenueRun {
@@ -176,7 +238,8 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
     return run
   }
 
-  async #startVenue(run: VenueRun): Promise<void> {
+  /** Asks for the venue's definitions. Throws TF_UNKNOWN_SYMBOL. */
+  async #define(run: VenueRun): Promise<void> {
     const symbols = [...new Set(run.sessions.flatMap((session) => session.symbols))]
     for (const path of run.venue.definitionPaths(symbols)) {
       try {
@@ -193,12 +256,20 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
         this.emit('warning', `${run.venue.name}: recording without the venue's definitions: ${messageOf(error)}`)
       }
     }
-    if (this.#abort.signal.aborted) return
+  }
+
+  /** Not while records are refused: whoever ends that connects. */
+  #connect(run: VenueRun): void {
+    if (this.#abort.signal.aborted || this.#journal.drops) return
     for (const session of run.sessions) session.start()
   }
 
-  /** Does what the normaliser asks for. */
+  /** Does what the normaliser asks for, after it has taken something over. */
   #carryOut(run: VenueRun): void {
+    if (!this.#journal.drops) {
+      this.#lastGood.low = this.#clock.low
+      this.#lastGood.high = this.#clock.high
+    }
     for (const request of run.normalizer.takeRequests()) this.#request(run, request)
   }
 
@@ -241,6 +312,10 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
 
   #fail(error: unknown): void {
     if (this.#failed) return
+    if (error instanceof RingFull) {
+      this.#overflow(error)
+      return
+    }
     this.#failed = true
     clearInterval(this.#check)
     this.emit('failed', error)

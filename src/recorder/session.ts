@@ -48,6 +48,8 @@ export class Session {
   #retry: NodeJS.Timeout | undefined
   #timers: NodeJS.Timeout[] = []
   #stopped: (() => void) | undefined
+  #suspended = false
+  #unsettled: (() => void) | undefined
 
   constructor(plan: ConnectionPlan, normalizer: Normalizer, clock: ReceiveClock, hooks: SessionHooks) {
     this.#plan = plan
@@ -61,8 +63,25 @@ export class Session {
     return this.#plan.subscriptions.map((subscription) => subscription.symbol)
   }
 
+  /** Connects, unless it has done so already. */
   start(): void {
-    this.#connect()
+    this.#suspended = false
+    this.settle()
+    if (this.#socket === undefined && this.#retry === undefined) this.#connect()
+  }
+
+  /** Gives the connection up; no new one is made before start(). */
+  suspend(cause: GapCause): void {
+    this.#suspended = true
+    this.#cause = cause
+    clearTimeout(this.#retry)
+    this.#retry = undefined
+    this.#socket?.terminate()
+  }
+
+  /** Writes the end of the last connection, if that could not be done when it ended. */
+  settle(): void {
+    if (this.#unsettled !== undefined) this.#guard(this.#unsettled)
   }
 
   /** Sends frames on the current connection, if it is that one. */
@@ -172,13 +191,15 @@ export class Session {
     const { connection } = this
     this.connection = 0
     if (connection !== 0) {
-      // A journal that has failed takes no more records; whoever waits for the end of the session must hear of it all the same.
-      this.#guard(() => {
+      if (!stopping) this.#normalizer.interrupted(connection, this.#cause)
+      this.#unsettled = () => {
         this.#clock.now()
-        if (!stopping) this.#normalizer.interrupted(connection, this.#cause)
         this.#normalizer.closed(connection, code, reason)
+        this.#unsettled = undefined
         this.#hooks.afterFrame()
-      })
+      }
+      // A journal that has failed takes no more records; whoever waits for the end of the session must hear of it all the same.
+      this.settle()
     }
     if (stopping) {
       this.state = 'stopped'
@@ -189,11 +210,15 @@ export class Session {
     this.#openedAt = 0
     this.state = 'waiting'
     this.reconnects++
+    if (this.#suspended) return
     const pause = backoffMs(this.#attempt++)
     const why = this.#error ?? `closed with ${code}${reason === '' ? '' : ` (${reason})`}`
     this.#error = undefined
     this.#hooks.warn(`${this.#plan.url}: ${why}; connecting again in ${Math.round(pause)} ms`)
-    this.#retry = setTimeout(() => this.#connect(), pause)
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined
+      this.#connect()
+    }, pause)
   }
 
   #sendAll(messages: readonly string[]): void {

@@ -11,8 +11,11 @@ export interface CellMemory {
   readonly words: Int32Array
   readonly bytes: Uint8Array
   readonly mask: number
-  /** Makes room for `cells` cells from `position` on and returns the position up to which all is free. Throws when it cannot. */
-  reserve(position: number, cells: number): number
+  /**
+   * Makes room for `cells` cells from `position` on and returns the position up to which all is free. Throws when it cannot.
+   * `records`: how many the frame has so far, the one that needs the cells included.
+   */
+  reserve(position: number, cells: number, records: number): number
   /** Hands everything before `position` over to the reader of this memory. */
   publish(position: number): void
 }
@@ -76,6 +79,8 @@ export class CellWriter {
   /** Takes back every record since beginFrame() or since the last publishPart(). */
   rollback(): void {
     this.#position = this.#frameStart
+    // The memory may have refused, and is asked again.
+    this.#limit = this.#frameStart
     this.frameRecords = 0
   }
 
@@ -91,7 +96,7 @@ export class CellWriter {
   begin(type: number, cells: number, flags: number, instrument: number, eventLow: number, eventHigh: number): number {
     if (cells > CELLS_PER_RECORD_MAX) throw new TickforgeError('TF_INTERNAL', `a record of ${cells} cells was begun`)
     const position = this.#position
-    if (((this.#limit - position - cells) | 0) < 0) this.#reserve(cells)
+    if (((this.#limit - position - cells) | 0) < 0) this.#reserve(cells, this.frameRecords + 1)
     const at = (position & this.#mask) * WORDS
     const words = this.words
     const end = at + cells * WORDS
@@ -122,7 +127,7 @@ export class CellWriter {
   /** Adds zeroed cells to the record that was begun last. */
   extend(at: number, more: number): void {
     const position = this.#position
-    if (((this.#limit - position - more) | 0) < 0) this.#reserve(more)
+    if (((this.#limit - position - more) | 0) < 0) this.#reserve(more, this.frameRecords)
     const words = this.words
     const head = words[at] as number
     const cells = (head & 0xff) + more
@@ -179,8 +184,8 @@ export class CellWriter {
     this.bytes.set(source, at * 4 + offset)
   }
 
-  #reserve(cells: number): void {
-    this.#limit = this.#memory.reserve(this.#position, cells)
+  #reserve(cells: number, records: number): void {
+    this.#limit = this.#memory.reserve(this.#position, cells, records)
     this.words = this.#memory.words
     this.bytes = this.#memory.bytes
     this.#mask = this.#memory.mask

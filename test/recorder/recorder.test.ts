@@ -10,7 +10,7 @@ import { Recorder, type RecorderOptions } from '../../src/recorder/recorder.ts'
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../src/simulate/simulator.ts'
 import { codeOf, codeThrown } from '../helpers/error-codes.ts'
 import { eventually } from '../helpers/eventually.ts'
-import { HandWriter, NOON, readAll, readSoFar } from '../helpers/logs.ts'
+import { HandWriter, type JsonRecord, NOON, readAll, readSoFar } from '../helpers/logs.ts'
 import { type TestRecorder, testRecorder } from '../helpers/recorders.ts'
 import { temporaryDirectory } from '../helpers/temporary.ts'
 
@@ -239,18 +239,74 @@ describe('a full disk', () => {
     expect(verify(directory)).toMatchObject({ ok: true, gaps: 1, tornTailBytes: 0 })
   })
 
-  it('ends a recorder by its failed event; it can be stopped all the same', async (context) => {
+  const INSTRUMENTS = ['BTC/USD', 'ETH/USD', 'SOL/USD', 'XRP/USD', 'ETH/BTC'].map((symbol) => `kraken:${symbol}`)
+
+  it('does not end a recorder: the loss is on record with its range, and it records on by itself', async (context) => {
+    const { directory, grow } = smallDisk(context, '2m')
+    const simulator = await market({ venue: 'kraken', rate: 50_000 })
+    const { recorder, warnings, failed } = testRecorder({
+      directory,
+      instruments: INSTRUMENTS,
+      endpoints: { kraken: simulator.endpoints },
+      ringBytes: 1 << 20,
+    })
+    await Promise.race([failed, recorder.start()])
+    await Promise.race([failed, eventually('a loss', () => recorder.status().dropped > 0n)])
+    await eventually('all connections to be given up', () => recorder.status().open === 0)
+    const { records } = recorder.status().counters
+
+    grow()
+    const more = (): boolean => recorder.status().counters.records > records + 1000
+    await Promise.race([failed, eventually('records behind the loss', more)])
+    await recorder.stop()
+    const { dropped, watermarks, counters } = recorder.status()
+    expect(watermarks.durable).toBe(watermarks.appended)
+
+    const log = readAll(directory)
+    const at = log.findIndex(({ type }) => type === 'drop')
+    const [before, drop, gap] = [log[at - 1], log[at], log[at + 1]] as [JsonRecord, JsonRecord, JsonRecord]
+    expect(drop).toMatchObject({ count: String(dropped), cause: 'overflow', connection: 0 })
+    expect(gap).toMatchObject({ type: 'gap', cause: 'overflow', connection: 0, ts_recv: drop.ts_recv })
+    expect(gap.instrument).toBeUndefined()
+    expect(gap.ts_last_good).toBe(before.ts_recv)
+    expect(BigInt(drop.ts_first as string)).toBeGreaterThanOrEqual(BigInt(before.ts_recv))
+    expect(BigInt(drop.ts_first as string)).toBeLessThan(BigInt(drop.ts_recv))
+    expect(log.filter(({ type }) => type === 'drop')).toHaveLength(1)
+    // What was recorded and nothing else: the segment record, the drop and its gap are the recorder's and the writer's own.
+    expect(log).toHaveLength(counters.records + 3)
+    // Each connection has one beginning and one end, those that the loss ended too.
+    const connections = log.filter(({ type }) => type === 'connection')
+    const numbers = new Set(connections.map(({ connection }) => connection))
+    expect(numbers.size).toBeGreaterThan(1)
+    for (const number of numbers) {
+      const events = connections.filter(({ connection }) => connection === number).map(({ event }) => event)
+      expect(events).toEqual(['open', 'close'])
+    }
+    for (const instrument of INSTRUMENTS) {
+      expect(log.slice(at).some((record) => record.type === 'book' && record.instrument === instrument)).toBe(true)
+    }
+    expect(verify(directory)).toMatchObject({
+      ok: true,
+      drops: 1,
+      corruptBlocks: 0,
+      orderErrors: 0,
+      continuity: { broken: 0 },
+      checksums: { failed: 0 },
+    })
+    expect(warnings.join('\n')).toContain(`there is space again: ${dropped} records were lost from `)
+  })
+
+  it('lets a recorder be stopped', async (context) => {
     const { directory } = smallDisk(context, '2m')
     const simulator = await market({ venue: 'kraken', rate: 50_000 })
-    const instruments = ['BTC/USD', 'ETH/USD', 'SOL/USD', 'XRP/USD', 'ETH/BTC'].map((symbol) => `kraken:${symbol}`)
     const { recorder, failed } = testRecorder({
       directory,
-      instruments,
+      instruments: INSTRUMENTS,
       endpoints: { kraken: simulator.endpoints },
       ringBytes: 1 << 20,
     })
     await recorder.start()
-    await expect(failed).rejects.toMatchObject({ code: 'TF_DISK_FULL' })
+    await Promise.race([failed, eventually('a loss', () => recorder.status().dropped > 0n)])
     await expect(recorder.stop()).rejects.toMatchObject({ code: 'TF_DISK_FULL' })
     expect(verify(directory)).toMatchObject({
       corruptBlocks: 0,
