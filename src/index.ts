@@ -3,6 +3,7 @@ export { ERRORS, type ErrorCode, TickforgeError } from './errors.ts'
 export { type CaptureFormat, type ImportOptions, type ImportReport, importCaptures } from './import/import.ts'
 export { type VerifyReport, verify } from './log/verify.ts'
 export { Log, openLog, type TableQuery } from './open-log.ts'
+export { JoinedProducer, type JoinSettings } from './recorder/joined-producer.ts'
 export { Recorder, type RecorderOptions, type RecorderStatus } from './recorder/recorder.ts'
 export type { InstrumentDefinition } from './records/definition.ts'
 export type {

@@ -43,6 +43,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("crc32c", Napi::Function::New<js_crc32c>(env, "crc32c"));
   exports.Set("writerKind", Napi::Function::New<writer_kind>(env, "writerKind"));
   register_journal(env, exports);
+  register_producer(env, exports);
   register_segment(env, exports);
   register_columns(env, exports);
   return exports;

@@ -6,6 +6,7 @@
 
 #include "addon/napi_args.h"
 #include "addon/registration.h"
+#include "addon/ring_access.h"
 #include "base/clock.h"
 #include "core/bench_fill.h"
 #include "journal/segment_name.h"
@@ -70,14 +71,6 @@ Napi::Object to_js(Napi::Env env, const RecoveryReport& report) {
 
 Napi::Value to_js(Napi::Env env, const std::optional<Error>& error) {
   return error ? Napi::Value(to_js_error(env, *error).Value()) : env.Null();
-}
-
-/// Memory of the ring as an ArrayBuffer that keeps the ring alive.
-Napi::ArrayBuffer share(Napi::Env env, const std::shared_ptr<SpscRing>& ring, std::uint8_t* memory,
-                        std::size_t length) {
-  auto* owner = new std::shared_ptr<SpscRing>(ring);
-  return Napi::ArrayBuffer::New(
-      env, memory, length, [](Napi::Env, void*, std::shared_ptr<SpscRing>* held) { delete held; }, owner);
 }
 
 /// Waits on a thread of the pool for the writer, then settles a promise.
@@ -169,6 +162,9 @@ Napi::Function JournalHandle::define(Napi::Env env) {
   return DefineClass(env, "NativeJournal",
                      {InstanceMethod<&JournalHandle::wake>("wake"),
                       InstanceMethod<&JournalHandle::wait_for_space>("waitForSpace"),
+                      InstanceMethod<&JournalHandle::claim_instrument>("claimInstrument"),
+                      InstanceMethod<&JournalHandle::claim_connection>("claimConnection"),
+                      InstanceMethod<&JournalHandle::free_connection>("freeConnection"),
                       InstanceMethod<&JournalHandle::flush>("flush"), InstanceMethod<&JournalHandle::close>("close"),
                       InstanceMethod<&JournalHandle::watermarks>("watermarks"),
                       InstanceMethod<&JournalHandle::error>("error"),
@@ -182,34 +178,28 @@ JournalHandle::JournalHandle(const Napi::CallbackInfo& info) : ObjectWrap(info) 
     return;
   }
   recorder_ = *info[0].As<Napi::External<std::shared_ptr<Recorder>>>().Data();
-  const std::shared_ptr<SpscRing>& ring = recorder_->ring();
   Napi::Object self = info.This().As<Napi::Object>();
-  const auto property = [&](const char* name, Napi::Value value) {
-    self.DefineProperty(Napi::PropertyDescriptor::Value(name, value, napi_enumerable));
-  };
-  property("ringControl", share(env, ring, ring->control(), SpscRing::kControlBytes));
-  property("ringCells", share(env, ring, ring->cells(), 2 * ring->bytes()));
-  property("recovery", to_js(env, recorder_->recovery()));
+  define_ring_memory(env, self, recorder_->ring());
+  self.DefineProperty(
+      Napi::PropertyDescriptor::Value("recovery", to_js(env, recorder_->recovery()), napi_enumerable));
 }
 
-Napi::Value JournalHandle::wake(const Napi::CallbackInfo& info) {
-  recorder_->ring()->wake_consumer();
-  return info.Env().Undefined();
-}
+Napi::Value JournalHandle::wake(const Napi::CallbackInfo& info) { return wake_sleepers(info, *recorder_->ring()); }
 
 Napi::Value JournalHandle::wait_for_space(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  const double cells = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1;
-  const double timeout_ms = info[1].IsNumber() ? info[1].As<Napi::Number>().DoubleValue() : -1;
-  if (!(cells >= 0 && cells <= recorder_->ring()->capacity())) {
-    return throw_type_error(env, "waitForSpace: cells must be a count of at most the ring's capacity");
-  }
-  if (!(timeout_ms >= 0 && timeout_ms <= kFlushMsMax)) {
-    return throw_type_error(env, "waitForSpace: timeoutMs must be a number from 0 to 3600000");
-  }
-  const bool free = recorder_->ring()->wait_for_space(static_cast<std::uint32_t>(cells),
-                                                      static_cast<std::int64_t>(timeout_ms * 1e6));
-  return Napi::Boolean::New(env, free);
+  return tickforge::wait_for_space(info, *recorder_->ring());
+}
+
+Napi::Value JournalHandle::claim_instrument(const Napi::CallbackInfo& info) {
+  return tickforge::claim_instrument(info, recorder_->rings().table());
+}
+
+Napi::Value JournalHandle::claim_connection(const Napi::CallbackInfo& info) {
+  return tickforge::claim_connection(info, recorder_->rings().table());
+}
+
+Napi::Value JournalHandle::free_connection(const Napi::CallbackInfo& info) {
+  return tickforge::free_connection(info, recorder_->rings().table());
 }
 
 Napi::Value JournalHandle::flush(const Napi::CallbackInfo& info) {

@@ -20,6 +20,9 @@ class JournalHandle : public Napi::ObjectWrap<JournalHandle> {
  private:
   Napi::Value wake(const Napi::CallbackInfo& info);
   Napi::Value wait_for_space(const Napi::CallbackInfo& info);
+  Napi::Value claim_instrument(const Napi::CallbackInfo& info);
+  Napi::Value claim_connection(const Napi::CallbackInfo& info);
+  Napi::Value free_connection(const Napi::CallbackInfo& info);
   Napi::Value flush(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value watermarks(const Napi::CallbackInfo& info);

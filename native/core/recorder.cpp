@@ -146,7 +146,7 @@ void Recorder::run(const StorageFactory& make, const OpenPlan& plan) {
   if (result) result = loop.writer().finish(monotonic_ns());
   publish(loop.writer(), result ? RecorderState::kStopped : RecorderState::kFailed);
   if (!result) loop.writer().abandon();
-  ring_->stop(result ? RingState::kClosed : RingState::kFailed);
+  rings_->stop(result ? RingState::kClosed : RingState::kFailed);
   const std::lock_guard lock(mutex_);
   if (!result) error_ = result.error();
   stalled_.reset();

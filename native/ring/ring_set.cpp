@@ -127,10 +127,7 @@ RingSet::RingSet(std::string directory, UniqueFd file, MappedRegion memory)
   table_->magic = ProducerTable::kMagic;
 }
 
-RingSet::~RingSet() {
-  stop(RingState::kClosed);
-  if (!directory_.empty()) remove_shared_directory(directory_);
-}
+RingSet::~RingSet() { stop(RingState::kClosed); }
 
 Result<Inlet> RingSet::add(std::size_t ring_bytes) {
   auto made = make_ring(*table_, directory_, ring_bytes);
@@ -217,12 +214,14 @@ void RingSet::retire(std::uint32_t producer) {
 }
 
 void RingSet::stop(RingState state) {
-  table_->ended.store(1, std::memory_order_seq_cst);
+  // Once only: later the directory may be that of the next recorder.
+  if (table_->ended.exchange(1, std::memory_order_seq_cst) != 0) return;
   refresh();
   for (const Inlet& inlet : inlets_) {
     if (inlet.ring->state() == RingState::kOpen) inlet.ring->stop(state);
   }
   ring_all(table_->readers_bell);
+  if (!directory_.empty()) remove_shared_directory(directory_);
 }
 
 Result<MappedRegion> open_producer_table(const std::string& shared_directory) {

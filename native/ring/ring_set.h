@@ -30,7 +30,7 @@ class RingSet {
   static Result<std::unique_ptr<RingSet>> create(const std::string& directory, std::size_t ring_bytes);
   RingSet(const RingSet&) = delete;
   RingSet& operator=(const RingSet&) = delete;
-  /// Takes the directory away. Other processes keep their mappings, and see `ended`.
+  /// As stop(kClosed).
   ~RingSet();
 
   /// Another producer of this process. Errors: TF_SHARED_MEMORY, TF_TOO_MANY_PRODUCERS.
@@ -66,7 +66,8 @@ class RingSet {
     if (!found) futex_wait(table_->writer_bell, rung, timeout_ns);
     for (const Inlet& inlet : inlets_) inlet.ring->withdraw_consumer();
   }
-  /// Nobody drains any more: every producer that waits gets to know.
+  /// Nobody drains any more: every producer that waits gets to know. Takes the directory away; other processes keep their
+  /// mappings. The first call counts.
   void stop(RingState state);
 
  private:

@@ -37,6 +37,8 @@ export const RING_TAIL = 16
 export const RING_CONSUMER_WAITING = 32
 /** The waiting writer wants to be woken when the head is here or behind. */
 export const RING_WAKE_POSITION = 33
+/** A live reader sleeps and wants to be woken. */
+export const RING_READER_WAITING = 34
 /** 0 while the writer runs, 1 after it failed (see error()), 2 after close(): nothing is taken over any more. */
 export const RING_ERROR = 64
 /** u64 of two words: records that were refused and are not on record yet. The writer puts them there when the producer ends. */
@@ -46,17 +48,29 @@ export const RING_TS_FIRST_DROPPED = 130
 /** u64 of two words: records that were refused, of all times. */
 export const RING_DROPPED_TOTAL = 132
 
-/** One writer thread with its ring. Lives until close() resolves. */
-export interface NativeJournal {
+/** The ring of one producer of a journal. */
+export interface NativeRing {
   /** One page: head, tail and waiter words, each on its own cache line. Access them with Atomics. */
   readonly ringControl: ArrayBuffer
   /** 2 x capacity bytes, the second half mapped onto the first: a record never wraps. */
   readonly ringCells: ArrayBuffer
-  readonly recovery: RecoveryReport
-  /** Wakes the writer. Needed after a publish only when ringControl[RING_CONSUMER_WAITING] is not 0 and the head has reached RING_WAKE_POSITION. */
+  /**
+   * Wakes the writer and live readers. Needed after a publish only when ringControl[RING_READER_WAITING] is not 0, or
+   * ringControl[RING_CONSUMER_WAITING] is not 0 and the head has reached RING_WAKE_POSITION.
+   */
   wake(): void
   /** Blocks this thread until `cells` cells are free, the writer failed, or the time is over. True = they are free. */
   waitForSpace(cells: number, timeoutMs: number): boolean
+  /** A number for an instrument definition that no producer of the journal has used. */
+  claimInstrument(): number
+  /** A connection number from 1 to 65,535 that no producer uses; 0 when all are taken. */
+  claimConnection(): number
+  freeConnection(number: number): void
+}
+
+/** One writer thread with the ring of its first producer. Lives until close() resolves. */
+export interface NativeJournal extends NativeRing {
+  readonly recovery: RecoveryReport
   /** Resolves when all that was published before the call is durable; rejects with the writer's error. */
   flush(): Promise<Watermarks>
   /**
@@ -69,6 +83,18 @@ export interface NativeJournal {
   error(): NativeError | null
   /** TF_DISK_FULL while the writer waits for space, else null. */
   stalled(): NativeError | null
+}
+
+/** A producer of a journal that another process records. */
+export interface NativeProducer extends NativeRing {
+  /** 1 to 63. */
+  readonly number: number
+  /** Asks for all that was published to be made durable at once; false when the time is over or the writer has stopped. */
+  waitDurable(timeoutMs: number): Promise<boolean>
+  /** The writer has stopped: what is not durable will not be. */
+  ended(): boolean
+  /** What was published is still taken over. */
+  close(): void
 }
 
 export interface NativeError {
@@ -158,6 +184,8 @@ export interface SegmentScan {
 export interface NativeBinding {
   /** Locks the directory, recovers the newest segment, starts the writer. Throws NativeError-shaped errors. */
   openJournal(options: JournalOptions): NativeJournal
+  /** Joins a journal as one more producer. Throws TF_NOT_RECORDING, TF_TOO_MANY_PRODUCERS, TF_SHARED_MEMORY. */
+  joinJournal(options: { directory: string; name: string; ringBytes: number }): NativeProducer
   openSegment(path: string): NativeSegment
   scanSegment(path: string): SegmentScan
   /** Cuts a torn tail and writes the index anew. The directory must not be recorded into. Returns what it did. */

@@ -18,7 +18,8 @@ import { GapCause } from '../records/layout.ts'
 import { formatTime } from '../records/time.ts'
 import { ReceiveClock } from './clock.ts'
 import { addCounters } from './counters.ts'
-import { Journal, RING_BYTES_DEFAULT, type TimeWords } from './journal.ts'
+import { Journal } from './journal.ts'
+import { RING_BYTES_DEFAULT, type TimeWords } from './producer.ts'
 import { RestClient, VenueRefusal } from './rest.ts'
 import { RingFull } from './ring-memory.ts'
 import { Session } from './session.ts'
@@ -79,7 +80,6 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
   readonly #clock = new ReceiveClock()
   readonly #abort = new AbortController()
   readonly #runs: VenueRun[]
-  #connections = 0
   #failed = false
   #check: NodeJS.Timeout | undefined
   #diskFull = false
@@ -225,7 +225,8 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
       rest: new RestClient(endpoints.rest, this.#abort.signal, warn),
     }
     const hooks = {
-      nextConnection: () => (this.#connections = (this.#connections % 65535) + 1),
+      nextConnection: this.#journal.nextConnection,
+      freeConnection: this.#journal.freeConnection,
       afterFrame: () => this.#carryOut(run),
       failed: (error: unknown) => this.#fail(error),
       warn,

@@ -2,12 +2,13 @@
 import { asTickforgeError, type ErrorCode, TickforgeError } from '../errors.ts'
 import {
   type NativeError,
-  type NativeJournal,
+  type NativeRing,
   RING_CONSUMER_WAITING,
   RING_DROPPED,
   RING_DROPPED_TOTAL,
   RING_ERROR,
   RING_HEAD,
+  RING_READER_WAITING,
   RING_TAIL,
   RING_TS_FIRST_DROPPED,
   RING_WAKE_POSITION,
@@ -23,6 +24,14 @@ const WAIT_MS = 250
  * space. 'drop': it is never held up.
  */
 export type WhenFull = 'block' | 'drop'
+
+/** A ring, and what its writer says. */
+export interface RingOwner extends NativeRing {
+  /** Why nothing is taken over any more; null while something is. */
+  error(): NativeError | null
+  /** TF_DISK_FULL while the writer waits for space, else null. */
+  stalled(): NativeError | null
+}
 
 /** The ring has no room: the frame that is being written is to be taken back. */
 export class RingFull extends TickforgeError {
@@ -51,14 +60,14 @@ export class RingMemory implements CellMemory {
   refuses = false
   /** Times the producer was held up, for the counters. */
   waits = 0
-  readonly #native: NativeJournal
+  readonly #native: RingOwner
   readonly #whenFull: WhenFull
   readonly #control: Int32Array
   readonly #counts: BigInt64Array
   readonly #capacity: number
   #published: number
 
-  constructor(native: NativeJournal, whenFull: WhenFull) {
+  constructor(native: RingOwner, whenFull: WhenFull) {
     this.#native = native
     this.#whenFull = whenFull
     this.words = new Int32Array(native.ringCells)
@@ -101,11 +110,12 @@ export class RingMemory implements CellMemory {
 
   publish(position: number): void {
     this.#published = position
-    // Sequentially consistent, like the load behind it: either the writer sees the new head before it sleeps, or we see
-    // that it sleeps and wake it.
+    // Sequentially consistent, like the loads behind it: whoever is about to sleep sees the new head, or we see that it
+    // sleeps and wake it.
     Atomics.store(this.#control, RING_HEAD, position)
-    if (Atomics.load(this.#control, RING_CONSUMER_WAITING) === 0) return
-    if (((position - Atomics.load(this.#control, RING_WAKE_POSITION)) | 0) >= 0) this.#native.wake()
+    if (Atomics.load(this.#control, RING_READER_WAITING) !== 0) this.#native.wake()
+    else if (Atomics.load(this.#control, RING_CONSUMER_WAITING) === 0) return
+    else if (((position - Atomics.load(this.#control, RING_WAKE_POSITION)) | 0) >= 0) this.#native.wake()
   }
 
   /** Throws the writer's error if it has stopped. */

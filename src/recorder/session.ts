@@ -19,6 +19,8 @@ export type SessionState = 'connecting' | 'open' | 'waiting' | 'stopped'
 export interface SessionHooks {
   /** Next connection number, 1 to 65535. */
   nextConnection: () => number
+  /** The number of a connection whose end is on record. */
+  freeConnection: (number: number) => void
   /** After every frame: the normaliser may have requests. */
   afterFrame: () => void
   /** Something failed that nothing can be done about here, such as a full disk. */
@@ -196,6 +198,7 @@ export class Session {
         this.#clock.now()
         this.#normalizer.closed(connection, code, reason)
         this.#unsettled = undefined
+        this.#hooks.freeConnection(connection)
         this.#hooks.afterFrame()
       }
       // A journal that has failed takes no more records; whoever waits for the end of the session must hear of it all the same.

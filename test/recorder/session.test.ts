@@ -77,6 +77,7 @@ function session(url: string, plan: Partial<ConnectionPlan> = {}) {
     notes as unknown as Normalizer,
     clock,
     {
+      freeConnection: () => undefined,
       nextConnection: () => ++connections,
       afterFrame: () => undefined,
       failed: (error) => failures.push(error),
