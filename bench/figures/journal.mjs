@@ -11,12 +11,12 @@ const REACH = 0.7
 const OWN_RECORDS = 1
 
 export async function run(context) {
-  const atTheEnd = await compareWrites(context, false)
-  const eachBatch = await compareWrites(context, true)
+  const atTheEnd = await compareWrites(context, 'os')
+  const eachBatch = await compareWrites(context, 'batch')
   return [...atTheEnd, ...eachBatch]
 }
 
-function compareWrites(context, syncEachBatch) {
+function compareWrites(context, durability) {
   const { directory, trades } = context
   const native = loadNative()
   const memory = preparedMemory()
@@ -26,8 +26,8 @@ function compareWrites(context, syncEachBatch) {
     unit: 'records/s',
     count: trades,
     limit: {
-      name: syncEachBatch ? 'pwrite 1 MiB + fdatasync each' : 'pwrite 1 MiB, one fdatasync',
-      run: () => writePlain(plain, trades * CELL_BYTES, memory, syncEachBatch ? 'each' : 'end'),
+      name: durability === 'batch' ? 'pwrite 1 MiB + fdatasync each' : 'pwrite 1 MiB, one fdatasync',
+      run: () => writePlain(plain, trades * CELL_BYTES, memory, durability === 'batch' ? 'each' : 'end'),
       after() {
         expectEqual('plain bytes', statSync(plain).size, trades * CELL_BYTES)
         rmSync(plain)
@@ -35,14 +35,14 @@ function compareWrites(context, syncEachBatch) {
     },
     ours: [
       {
-        name: syncEachBatch ? 'each batch synced' : 'synced at the end',
+        name: durability === 'batch' ? 'each batch synced' : 'synced at the end',
         reach: REACH,
         before() {
           const log = freshDirectory(directory)
           const settings = { name: 'bench', ringBytes: 16 << 20, flushIntervalMs: 100, newPart: true, writer: 'bench' }
           return {
             log,
-            journal: native.openJournal({ directory: log, syncEachBatch, waitsForDisk: false, ...settings }),
+            journal: native.openJournal({ directory: log, durability, waitsForDisk: false, ...settings }),
           }
         },
         async run({ journal }) {

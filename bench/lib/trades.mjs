@@ -46,7 +46,7 @@ export function writeTrades(writer, count, define) {
 }
 
 export function openJournal(directory) {
-  return new Journal({ directory, name: 'bench', newPart: true, syncEachBatch: false })
+  return new Journal({ directory, name: 'bench', newPart: true, durability: 'os' })
 }
 
 /** Defines the instrument of the trades in a journal. */

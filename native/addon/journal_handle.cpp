@@ -114,7 +114,7 @@ std::optional<JournalOptions> read_options(Napi::Env env, const Napi::Value& val
   options.name = reader.string("name");
   const double ring_bytes = reader.number("ringBytes", SpscRing::kBytesMin, static_cast<double>(SpscRing::kBytesMax));
   options.flush_interval_ns = static_cast<std::int64_t>(reader.number("flushIntervalMs", 0, kFlushMsMax) * 1e6);
-  options.sync_each_batch = reader.boolean("syncEachBatch");
+  options.durability = reader.durability("durability");
   options.waits_for_disk = reader.boolean("waitsForDisk");
   options.new_part = reader.boolean("newPart");
   options.writer = reader.string("writer");

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "journal/durability.h"
 
 namespace tickforge {
 
@@ -69,6 +70,21 @@ class OptionReader {
     if (number >= min && number <= max) return number;
     fail(std::string(name) + " must be a number from " + text(min) + " to " + text(max));
     return min;
+  }
+
+  /// 'batch', 'os', or the milliseconds between two syncs.
+  Durability durability(const char* name) {
+    constexpr double kMsMin = 1;
+    constexpr double kMsMax = 3'600'000;
+    const Napi::Value value = get(name);
+    if (failed_) return {};
+    const std::string word = value.IsString() ? value.As<Napi::String>().Utf8Value() : "";
+    if (word == "batch") return Durability::batch();
+    if (word == "os") return Durability::os();
+    const double ms = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
+    if (ms >= kMsMin && ms <= kMsMax) return Durability::interval(static_cast<std::int64_t>(ms * 1e6));
+    fail(std::string(name) + " must be 'batch', 'os' or a number of milliseconds from 1 to 3600000");
+    return {};
   }
 
   /// Throws a TypeError, unless one was thrown already.

@@ -5,30 +5,19 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "journal/own_records.h"
 #include "journal/segment_index.h"
 #include "journal/segment_name.h"
 
 namespace tickforge {
 namespace {
 
-/// Everything from `ts_last_good` to `ts_recv` may be missing, for all instruments.
-Gap make_gap(GapCause cause, std::int64_t ts_last_good, std::int64_t ts_recv) {
-  Gap gap{};
-  gap.head.cells = 1;
-  gap.head.type = static_cast<std::uint8_t>(RecordType::kGap);
-  gap.head.flags = kFlagLast;
-  gap.head.ts_recv = ts_recv;
-  gap.head.ts_event = kNoneI64;
-  gap.expected_id = kNoneU64;
-  gap.received_id = kNoneU64;
-  gap.ts_last_good = ts_last_good;
-  gap.cause = static_cast<std::uint8_t>(cause);
-  return gap;
-}
-
-Result<void> remove_segment(const std::string& path) {
+/// For good: were it there again after a power cut, it would look as if a recorder had died behind the one to come.
+Result<void> remove_segment(Storage& storage, const std::string& directory, const std::string& path) {
   ::unlink(index_path_of(path).c_str());
   if (::unlink(path.c_str()) != 0) return system_error("TF_IO", "removing the empty segment", path, errno);
+  const int synced = storage.sync_directory(directory);
+  if (synced < 0) return system_error("TF_IO", "syncing the directory", directory, -synced);
   return {};
 }
 
@@ -59,7 +48,7 @@ Result<OpenPlan> plan_open(Storage& storage, const std::string& directory, const
     }
     // Its recorder ended before the first block was whole: nothing in it, but something was going to be.
     clean = false;
-    auto removed = remove_segment(path);
+    auto removed = remove_segment(storage, directory, path);
     if (!removed) return removed.error();
     segments.pop_back();
   }

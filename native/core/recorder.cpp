@@ -79,7 +79,7 @@ Recorder::Recorder(const JournalOptions& options, std::unique_ptr<RingSet> rings
                    ControlPageWriter page)
     : name_(options.name),
       writer_options_{options.directory, options.name, options.writer, options.flush_interval_ns,
-                      options.sync_each_batch, options.waits_for_disk},
+                      options.durability, options.waits_for_disk},
       rings_(std::move(rings)),
       ring_(rings_->first()),
       lock_(std::move(lock)),
@@ -140,7 +140,7 @@ WriterLoop::Asked Recorder::asked() const {
 
 void Recorder::run(const StorageFactory& make, const OpenPlan& plan) {
   const std::unique_ptr<Storage> storage = make();
-  WriterLoop loop(*storage, *ring_, writer_options_);
+  WriterLoop loop(*storage, *rings_, writer_options_);
   Result<void> result = loop.begin(plan, monotonic_ns());
   if (result) result = record(loop);
   if (result) result = loop.writer().finish(monotonic_ns());
@@ -188,9 +188,18 @@ void Recorder::park(WriterLoop& loop, std::int64_t now) {
   } else {
     // With a block open the writer looks again when that is due: until then only much is worth a wake. On a full disk
     // nothing more is taken over.
-    std::uint32_t wanted = writer.deadline() ? ring_->capacity() / kWakeShare : 1;
-    if (writer.stalled()) wanted = ring_->capacity() + 1;
-    ring_->wait_for_data(writer.taken(), wanted, left, [&] { return loop.has_request(asked()); });
+    const auto& inlets = rings_->inlets();
+    const auto [least, most] = std::minmax_element(inlets.begin(), inlets.end(), [](const Inlet& a, const Inlet& b) {
+      return a.ring->capacity() < b.ring->capacity();
+    });
+    std::uint32_t wanted = writer.deadline() ? least->ring->capacity() / kWakeShare : 1;
+    if (writer.stalled()) wanted = most->ring->capacity() + 1;
+    rings_->wait_for_data([&](std::size_t i) { return writer.taken(i); }, wanted, left,
+                          [&] { return loop.has_request(asked()) || writer.has_asked(); });
+  }
+  if (now - looked_for_dead_at_ >= kParkNs) {
+    looked_for_dead_at_ = now;
+    rings_->end_dead();
   }
 }
 

@@ -30,7 +30,7 @@ struct JournalOptions {
   std::string name;
   std::size_t ring_bytes = std::size_t{16} << 20;
   std::int64_t flush_interval_ns = 20'000'000;
-  bool sync_each_batch = true;
+  Durability durability;
   /// A full disk is waited for until close(), as long as the ring has room.
   bool waits_for_disk = false;
   /// Never append to a segment that exists; start the next part.
@@ -102,6 +102,7 @@ class Recorder {
   ControlPageWriter page_;
   RecoveryReport recovery_;
   RecorderStatus status_;  // writer thread's: what the control page says
+  std::int64_t looked_for_dead_at_ = 0;  // writer thread's
 
   // Requests to the writer thread. Stored before SpscRing::wake_consumer(), looked at by park() after it has announced
   // its sleep: with sequential consistency a request is seen or the thread is woken.

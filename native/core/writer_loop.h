@@ -8,7 +8,7 @@
 #include "core/open_plan.h"
 #include "journal/segment_writer.h"
 #include "journal/storage.h"
-#include "ring/spsc_ring.h"
+#include "ring/ring_set.h"
 
 namespace tickforge {
 
@@ -25,8 +25,7 @@ class WriterLoop {
     kClosed,  // all that was published before the wish to close is taken over: finish() comes next
   };
 
-  WriterLoop(Storage& storage, SpscRing& ring, WriterOptions options)
-      : ring_(ring), writer_(storage, ring, std::move(options)) {}
+  WriterLoop(Storage& storage, RingSet& rings, WriterOptions options) : writer_(storage, rings, std::move(options)) {}
 
   /// Goes on where the plan says. `now` as of pass().
   Result<void> begin(const OpenPlan& plan, std::int64_t now);
@@ -35,7 +34,7 @@ class WriterLoop {
   /// The next pass has a request to take up.
   bool has_request(const Asked& asked) const {
     if (asked.close && !closing_) return true;
-    return request_.stage == Stage::kNone && (asked.close || asked.flushes != flushes_served_);
+    return !request_.under_way && (asked.close || asked.flushes != flushes_served_);
   }
   /// Of the flushes asked for, those whose records are durable.
   std::uint64_t flushes_served() const { return flushes_served_; }
@@ -44,19 +43,15 @@ class WriterLoop {
   const SegmentWriter& writer() const { return writer_; }
 
  private:
-  /// First all that was published at the start is taken over, then it is made durable.
-  enum class Stage { kNone, kTaking, kSyncing };
+  /// Until all that was published at the start is durable; for an end it is enough that it is taken over.
   struct Request {
-    Stage stage = Stage::kNone;
-    Asked asked;               // at the start
-    std::uint32_t until = 0;   // position of the ring
-    std::uint64_t blocks = 0;  // of the writer
+    bool under_way = false;
+    Asked asked;  // at the start
   };
 
   void take_request(const Asked& asked);
   bool advance_request();
 
-  SpscRing& ring_;
   SegmentWriter writer_;
   Request request_;
   bool closing_ = false;

@@ -96,7 +96,8 @@ int main() {
                            {"venueNotice", u(GapCause::kVenueNotice)},
                            {"malformed", u(GapCause::kMalformed)},
                            {"corruptBlock", u(GapCause::kCorruptBlock)},
-                           {"stop", u(GapCause::kStop)}});
+                           {"stop", u(GapCause::kStop)},
+                           {"writeError", u(GapCause::kWriteError)}});
   enumeration("TextReason", {{"unparseable", u(TextReason::kUnparseable)},
                              {"unmapped", u(TextReason::kUnmapped)},
                              {"control", u(TextReason::kControl)},

@@ -223,6 +223,7 @@ enum class GapCause : std::uint8_t {
   kMalformed = 8,     // a frame could not be read
   kCorruptBlock = 9,  // made by a reader in place of blocks that fail their CRC; never on disk
   kStop = 10,         // the recorder was stopped in order and started again
+  kWriteError = 11,   // a write or a sync failed: of the part before, records from expected_id on do not count
 };
 
 /// Something is missing between `ts_last_good` and the head's ts_recv, for `instrument` (0 = all of the connection,

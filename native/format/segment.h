@@ -30,6 +30,9 @@ enum BlockFlag : std::uint16_t {
   kBlockHasGaps = 0x0002,         // holds gap or drop records
   kBlockLast = 0x0004,            // the writer closed the segment in order after this block
 };
+/// Bits 8 to 15 of the flags: number of the producer whose records the block holds, 0 for the process that opened the
+/// journal and for the writer's own records.
+inline constexpr unsigned kBlockProducerShift = 8;
 
 struct BlockHeader {
   std::uint32_t magic;

@@ -18,13 +18,14 @@ void seal_header(BlockHeader& header) {
   header.header_crc = crc32c(&header, offsetof(BlockHeader, header_crc));
 }
 
-void BlockBatch::add(BlockDraft& draft, const std::uint8_t* ring_cells, const BlockPlace& place,
-                     std::uint16_t extra_flags) {
+void BlockBatch::add(Lane& lane, const BlockPlace& place, std::uint16_t extra_flags) {
+  BlockDraft& draft = lane.draft;
+  const std::uint8_t* ring_cells = lane.ring().at(draft.ring_position());
   BlockHeader& header = next(place);
   std::vector<std::uint8_t>& own = own_[count_];
   own = draft.own();
   const std::size_t ring_bytes = draft.ring_cells() * kCellBytes;
-  header.flags = draft.flags() | extra_flags;
+  header.flags = static_cast<std::uint16_t>(draft.flags() | extra_flags | (lane.producer() << kBlockProducerShift));
   header.min_ts_recv = draft.min_ts_recv();
   header.max_ts_recv = draft.max_ts_recv();
   header.record_count = draft.records();
@@ -33,13 +34,10 @@ void BlockBatch::add(BlockDraft& draft, const std::uint8_t* ring_cells, const Bl
   write_.add(&header, sizeof header);
   write_.add(own.data(), own.size());
   write_.add(ring_cells, ring_bytes);
-  finish(header);
-
-  ring_records_ += draft.ring_records();
   if (draft.ring_cells() > 0) {
-    has_ring_cells_ = true;
-    ring_end_ = draft.ring_position() + draft.ring_cells();
+    sources_[count_] = {&lane, draft.ring_position() + draft.ring_cells(), draft.ring_records()};
   }
+  finish(header);
   draft.clear();
 }
 
@@ -57,6 +55,7 @@ BlockHeader& BlockBatch::next(const BlockPlace& place) {
   TF_ASSERT(!full());
   BlockHeader& header = headers_[count_];
   header = BlockHeader{};
+  sources_[count_] = Source{};
   header.segment_id = place.segment_id;
   header.block_number = place.block_number;
   header.first_record = place.first_record;
@@ -76,8 +75,6 @@ void BlockBatch::clear() {
   write_.clear();
   count_ = 0;
   bytes_ = 0;
-  ring_records_ = 0;
-  has_ring_cells_ = false;
 }
 
 }  // namespace tickforge

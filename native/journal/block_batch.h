@@ -9,6 +9,7 @@
 #include "format/segment.h"
 #include "journal/block_draft.h"
 #include "journal/gathered_write.h"
+#include "journal/lane.h"
 
 namespace tickforge {
 
@@ -26,17 +27,21 @@ class BlockBatch {
   bool empty() const { return count_ == 0; }
   bool full() const { return count_ == kBlocksMax; }
   std::size_t size() const { return count_; }
+  std::size_t room() const { return kBlocksMax - count_; }
   const BlockHeader& header(std::size_t i) const { return headers_[i]; }
   std::uint64_t bytes() const { return bytes_; }
-  std::uint64_t ring_records() const { return ring_records_; }
-  bool has_ring_cells() const { return has_ring_cells_; }
-  /// Position behind the last cell that this batch takes from the ring.
-  std::uint32_t ring_end() const { return ring_end_; }
+  /// What a block takes from a ring.
+  struct Source {
+    Lane* lane = nullptr;  // null for a block without cells of a ring
+    std::uint32_t end = 0;  // position behind its last cell
+    std::uint32_t records = 0;
+  };
+  const Source& source(std::size_t i) const { return sources_[i]; }
   GatheredWrite& write() { return write_; }
 
-  /// Seals the draft as the next block. `ring_cells` is where the draft's cells are. The draft's own records move here;
-  /// the ring's stay in place until the batch is written.
-  void add(BlockDraft& draft, const std::uint8_t* ring_cells, const BlockPlace& place, std::uint16_t extra_flags);
+  /// Seals the lane's draft as the next block. The draft's own records move here; the ring's stay in place until the batch
+  /// is written.
+  void add(Lane& lane, const BlockPlace& place, std::uint16_t extra_flags);
   /// Adds a block without records, at a time that changes no order.
   void add_trailer(const BlockPlace& place, std::int64_t ts_recv, std::uint16_t flags);
   void clear();
@@ -47,12 +52,10 @@ class BlockBatch {
 
   std::array<BlockHeader, kBlocksMax> headers_{};
   std::array<std::vector<std::uint8_t>, kBlocksMax> own_;
+  std::array<Source, kBlocksMax> sources_{};
   GatheredWrite write_;
   std::size_t count_ = 0;
   std::uint64_t bytes_ = 0;
-  std::uint64_t ring_records_ = 0;
-  bool has_ring_cells_ = false;
-  std::uint32_t ring_end_ = 0;
 };
 
 /// CRC and constant fields of a header whose other fields are set.

@@ -13,27 +13,28 @@ T read(const std::uint8_t* bytes) {
   return value;
 }
 
-/// Venue and symbol, told apart by the venue's length. Lengths that leave the record are cut: a key, not a reader.
-std::string key_of(const std::uint8_t* record) {
+/// Producer, venue and symbol; the last two are told apart by the venue's length. Lengths that leave the record are cut: a
+/// key, not a reader.
+std::string key_of(std::uint32_t producer, const std::uint8_t* record) {
   const auto instrument = read<Instrument>(record);
   const std::size_t room = (instrument.head.cells - std::size_t{1}) * kCellBytes;
   const std::size_t wanted = std::size_t{instrument.venue_length} + instrument.symbol_length;
-  std::string key(1, static_cast<char>(instrument.venue_length));
+  std::string key{static_cast<char>(producer), static_cast<char>(instrument.venue_length)};
   key.append(reinterpret_cast<const char*>(record) + kCellBytes, std::min(room, wanted));
   return key;
 }
 
 }  // namespace
 
-void Preamble::note(const std::uint8_t* record) {
+void Preamble::note(std::uint32_t producer, const std::uint8_t* record) {
   const auto head = read<RecordHead>(record);
   const auto bytes = [&] { return Record(record, record + head.cells * kCellBytes); };
   if (head.type == static_cast<std::uint8_t>(RecordType::kInstrument)) {
-    instruments_[key_of(record)] = bytes();
+    instruments_[key_of(producer, record)] = bytes();
   } else if (head.type == static_cast<std::uint8_t>(RecordType::kConnection)) {
     const auto number = static_cast<std::uint16_t>(head.frame >> kFrameNumberBits);
     if (read<Connection>(record).event == static_cast<std::uint8_t>(ConnectionEvent::kOpen)) {
-      connections_[number] = bytes();
+      connections_[number] = {producer, bytes()};
     } else {
       connections_.erase(number);
     }
@@ -45,7 +46,7 @@ void Preamble::note_recovered(const std::vector<std::uint8_t>& records) {
     const auto head = read<RecordHead>(records.data() + at);
     const std::size_t length = head.cells * kCellBytes;
     if (length == 0 || length > records.size() - at) return;
-    if (head.type == static_cast<std::uint8_t>(RecordType::kInstrument)) note(records.data() + at);
+    if (head.type == static_cast<std::uint8_t>(RecordType::kInstrument)) note(0, records.data() + at);
     at += length;
   }
 }
@@ -65,7 +66,19 @@ void Preamble::append_copies(std::vector<std::uint8_t>& records, std::int64_t ts
     return read<RecordHead>(a->data()).instrument < read<RecordHead>(b->data()).instrument;
   });
   for (const Record* record : by_number) append(*record);
-  for (const auto& [number, record] : connections_) append(record);
+  for (const auto& [number, open] : connections_) append(open.record);
+}
+
+std::vector<std::uint16_t> Preamble::connections_of(std::uint32_t producer) const {
+  std::vector<std::uint16_t> numbers;
+  for (const auto& [number, open] : connections_) {
+    if (open.producer == producer) numbers.push_back(number);
+  }
+  return numbers;
+}
+
+void Preamble::forget_connections(std::uint32_t producer) {
+  std::erase_if(connections_, [producer](const auto& entry) { return entry.second.producer == producer; });
 }
 
 }  // namespace tickforge

@@ -12,18 +12,26 @@ namespace tickforge {
 
 class Preamble {
  public:
-  /// Takes note of an instrument or connection record; every other type is ignored. Of a venue's symbol the newest
-  /// definition counts; a connection is forgotten when it closes.
-  void note(const std::uint8_t* record);
+  /// Takes note of a producer's instrument or connection record; every other type is ignored. Of a venue's symbol the
+  /// producer's newest definition counts; a connection is forgotten when it closes.
+  void note(std::uint32_t producer, const std::uint8_t* record);
   /// Notes the instruments among `records` (whole records), not the connections: those died with their recorder.
   void note_recovered(const std::vector<std::uint8_t>& records);
   /// Appends a copy of each: instruments by number, then connections by number, marked kFlagCopy with this ts_recv.
   void append_copies(std::vector<std::uint8_t>& records, std::int64_t ts_recv) const;
+  /// Connections that a producer has open.
+  std::vector<std::uint16_t> connections_of(std::uint32_t producer) const;
+  /// A producer is gone: its connections are. Its definitions stay those of what it recorded.
+  void forget_connections(std::uint32_t producer);
 
  private:
   using Record = std::vector<std::uint8_t>;
-  std::map<std::string, Record> instruments_;  // by venue and symbol
-  std::map<std::uint16_t, Record> connections_;
+  struct Open {
+    std::uint32_t producer = 0;
+    Record record;
+  };
+  std::map<std::string, Record> instruments_;  // by producer, venue and symbol
+  std::map<std::uint16_t, Open> connections_;
 };
 
 }  // namespace tickforge

@@ -70,6 +70,7 @@ Result<std::unique_ptr<SegmentFile>> SegmentFile::reopen(Storage& storage, const
   segment->reserved_end_ = tail.end_offset;
   segment->blocks_written_ = tail.next_block;
   segment->records_written_ = tail.record_count;
+  segment->written_record_end_ = tail.next_record;
   // All that an entry takes over from the one before it.
   segment->last_entry_.running_max_ts_recv = tail.running_max_ts_recv;
   segment->last_entry_.back_steps = tail.back_steps;
@@ -129,6 +130,7 @@ void SegmentFile::on_written(const BlockBatch& batch) {
     end_offset_ = end_of(last_entry_);
     blocks_written_ += 1;
     records_written_ += header.record_count;
+    written_record_end_ = header.first_record + header.record_count;
   }
   index_.append(entries);
 }
@@ -141,6 +143,11 @@ Result<void> SegmentFile::finish() {
   if (cut < 0) return system_error("TF_IO", "cutting", path_, -cut);
   if (closed < 0) return write_error("closing", path_, -closed);
   return {};
+}
+
+void SegmentFile::leave() {
+  index_.close();
+  (void)storage_.close(std::exchange(file_, -1));
 }
 
 }  // namespace tickforge

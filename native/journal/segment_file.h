@@ -40,6 +40,10 @@ class SegmentFile {
   std::uint64_t end_offset() const { return end_offset_; }
   std::uint64_t blocks_written() const { return blocks_written_; }
   std::uint64_t records_written() const { return records_written_; }
+  /// Number of the record behind those of the written blocks. Larger than their count where blocks were damaged.
+  std::uint64_t written_record_end() const { return written_record_end_; }
+  /// Blocks that have a place, written or not.
+  std::uint64_t blocks_placed() const { return next_block_; }
   std::int64_t running_max_ts_recv() const { return last_entry_.running_max_ts_recv; }
   /// The segment record that block 0 begins with.
   std::vector<std::uint8_t> segment_record(const std::string& journal, const std::string& writer,
@@ -55,6 +59,8 @@ class SegmentFile {
   void on_written(const BlockBatch& batch);
   /// Cuts the file behind its last whole block, which gives back what was set aside, syncs the index and closes both.
   Result<void> finish();
+  /// Closes the file as it is.
+  void leave();
 
  private:
   SegmentFile(Storage& storage, std::string path, int file);
@@ -71,6 +77,7 @@ class SegmentFile {
   std::uint64_t end_offset_ = 0;
   std::uint64_t blocks_written_ = 0;
   std::uint64_t records_written_ = 0;
+  std::uint64_t written_record_end_ = 0;
   std::uint64_t reserved_end_ = 0;
   bool reserves_ = true;
   IndexEntry last_entry_{};

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <limits>
 #include <utility>
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "journal/own_records.h"
 
 namespace tickforge {
 namespace {
@@ -17,21 +17,10 @@ constexpr std::int64_t kFullDiskNs = 500'000'000;
 
 bool try_again(int result) { return result == -EINTR || result == -EAGAIN; }
 
-void append_record(std::vector<std::uint8_t>& records, const Gap& gap) {
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(&gap);
-  records.insert(records.end(), bytes, bytes + sizeof gap);
-}
-
-/// First ts_recv of the next day. The last day that an i64 reaches never ends.
-std::int64_t end_of_day(std::int32_t day) {
-  constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max();
-  return day >= day_of(kLast) ? kLast : (std::int64_t{day} + 1) * kNsPerDay;
-}
-
 }  // namespace
 
-SegmentWriter::SegmentWriter(Storage& storage, SpscRing& ring, WriterOptions options)
-    : storage_(storage), ring_(ring), options_(std::move(options)), taken_(ring.consumed()) {}
+SegmentWriter::SegmentWriter(Storage& storage, RingSet& rings, WriterOptions options)
+    : storage_(storage), rings_(rings), options_(std::move(options)), intake_(rings) {}
 
 Result<void> SegmentWriter::resume(const std::string& path, const RecoveredTail& tail, const Gap& gap,
                                    std::int64_t now) {
@@ -39,23 +28,39 @@ Result<void> SegmentWriter::resume(const std::string& path, const RecoveredTail&
   if (!segment) return segment.error();
   segment_ = segment.take();
   preamble_.note_recovered(tail.definitions);
-  append_record(own_, gap);
-  (void)draft_.take_own(own_, 0);
-  own_.clear();
-  draft_began_ = now - options_.flush_interval_ns;
+  // Recovery has synced what it found.
+  written_ = durable_ = {tail.next_block, tail.next_record, 0, tail.running_max_ts_recv};
+  add_gap(gap);
+  (void)intake_.fill_from_own(now - options_.flush_interval_ns, *segment_, filling());
   return {};
+}
+
+void SegmentWriter::begin_with_gap(const Gap& gap, std::int32_t day) {
+  first_gap_ = gap;
+  first_day_ = day;
+  written_.max_ts_recv = durable_.max_ts_recv = gap.ts_last_good;
 }
 
 Result<bool> SegmentWriter::turn(std::int64_t now) {
   auto handled = handle_completions(now);
   if (!handled) return handled;
+  if (failed_) {
+    // The kernel still reads our memory.
+    if (io_under_way()) return handled;
+    auto begun = begin_again();
+    if (!begun) return begun.error();
+    publish_progress();
+    return true;
+  }
+  intake_.refresh();
   auto filled = fill(now);
   if (!filled) return filled;
-  auto started = start_io(now);
-  if (!started) return started;
+  const bool started = start_io(now);
   auto ended = end_segment();
   if (!ended) return ended;
-  return handled.value() || filled.value() || started.value() || ended.value();
+  const bool seen_off = see_off();
+  publish_progress();
+  return handled.value() || filled.value() || started || ended.value() || seen_off;
 }
 
 void SegmentWriter::wait(std::int64_t wait_ns) {
@@ -72,8 +77,35 @@ void SegmentWriter::wait(std::int64_t wait_ns) {
 
 std::optional<std::int64_t> SegmentWriter::deadline() const {
   if (stalled_) return try_again_at_;
-  if (draft_.empty()) return std::nullopt;
-  return draft_began_ + options_.flush_interval_ns;
+  std::optional<std::int64_t> due = intake_.open_since();
+  if (due) *due += options_.flush_interval_ns;
+  const bool sync_comes = options_.durability.kind == Durability::Kind::kInterval && durable_.blocks < written_.blocks;
+  if (!sync_comes) return due;
+  const std::int64_t sync_due = last_sync_at_ + options_.durability.interval_ns;
+  return due ? std::min(*due, sync_due) : sync_due;
+}
+
+void SegmentWriter::ask_taken() {
+  intake_.refresh();
+  for (const auto& lane : intake_.lanes()) lane->ask_taken();
+}
+
+bool SegmentWriter::is_taken() const {
+  return std::all_of(intake_.lanes().begin(), intake_.lanes().end(), [](const auto& lane) { return lane->is_taken(); });
+}
+
+void SegmentWriter::ask_flush() {
+  intake_.refresh();
+  for (const auto& lane : intake_.lanes()) lane->ask_flush();
+}
+
+bool SegmentWriter::is_flushed() const {
+  return std::all_of(intake_.lanes().begin(), intake_.lanes().end(), [](const auto& lane) { return lane->is_flushed(); });
+}
+
+bool SegmentWriter::has_asked() const {
+  return !stalled_ &&
+         std::any_of(intake_.lanes().begin(), intake_.lanes().end(), [](const auto& lane) { return lane->is_asked(); });
 }
 
 void SegmentWriter::stop_waiting() {
@@ -95,11 +127,7 @@ Result<bool> SegmentWriter::handle_completions(std::int64_t now) {
   const Completions ended = std::exchange(ended_, Completions{});
   // Neither is under way any more, even if handling the other fails.
   BlockBatch* batch = ended.write_done ? std::exchange(writing_, nullptr) : nullptr;
-  if (ended.sync_done) {
-    sync_under_way_ = false;
-    auto done = on_sync_done(ended.sync_result);
-    if (!done) return done.error();
-  }
+  if (ended.sync_done) on_sync_done(ended.sync_result);
   if (batch != nullptr) {
     auto done = on_write_done(*batch, ended.write_result, now);
     if (!done) return done.error();
@@ -111,121 +139,141 @@ Result<void> SegmentWriter::on_write_done(BlockBatch& batch, int result, std::in
   // Nothing written and no reason given would go on for ever.
   if (result == 0) result = -EIO;
   if (result < 0 && !try_again(result)) {
+    const Error error = write_error("writing", segment_->path(), -result);
+    if (error.code != "TF_DISK_FULL") {
+      fail(error);
+      return {};
+    }
     unwritten_ = &batch;
-    return stall(write_error("writing", segment_->path(), -result), now);
+    return stall(error, now);
   }
   if (result > 0) {
     batch.write().advance(static_cast<std::size_t>(result));
     if (stalled_) segment_->space_returned();
     stalled_.reset();
   }
-  if (batch.write().left() > 0) return submit(batch);
+  if (batch.write().left() == 0) {
+    on_written(batch);
+  } else if (!failed_) {
+    submit(batch);
+  }
+  return {};
+}
+
+void SegmentWriter::on_written(BlockBatch& batch) {
   segment_->on_written(batch);
-  if (!options_.sync_each_batch) {
+  if (options_.durability.kind != Durability::Kind::kBatch) {
     storage_.start_writeback(segment_->file(), segment_->end_offset() - batch.bytes(), batch.bytes());
   }
-  written_blocks_ += batch.size();
-  watermarks_.written += batch.ring_records();
-  if (batch.has_ring_cells()) ring_.release(batch.ring_end());
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const BlockBatch::Source& source = batch.source(i);
+    if (source.lane == nullptr) continue;
+    source.lane->on_written(source.end);
+    written_.ring_records += source.records;
+  }
   batch.clear();
-  return {};
+  written_.blocks = segment_->blocks_written();
+  written_.next_record = segment_->written_record_end();
+  written_.max_ts_recv = std::max(written_.max_ts_recv, segment_->running_max_ts_recv());
+  watermarks_.written = std::max(watermarks_.written, written_.ring_records);
+  // Before any cell is given back: a reader that finds one overwritten looks into the file.
+  publish_tail();
+  if (options_.durability.keeps_until_durable()) return;
+  for (const auto& lane : intake_.lanes()) lane->release(false, preamble_);
 }
 
-Result<void> SegmentWriter::submit(BlockBatch& batch) {
+void SegmentWriter::submit(BlockBatch& batch) {
   const int started = storage_.submit_write(segment_->file(), batch.write().parts(), batch.write().count(),
                                             segment_->end_offset() + batch.write().done());
-  if (started < 0) return write_error("writing", segment_->path(), -started);
+  if (started < 0) return fail(write_error("writing", segment_->path(), -started));
   writing_ = &batch;
-  return {};
 }
 
-Result<void> SegmentWriter::on_sync_done(int result) {
-  // Never tried again: after a failed sync the kernel may have dropped the pages and would report success.
-  if (result < 0) return write_error("syncing", segment_->path(), -result);
-  durable_blocks_ = sync_blocks_;
-  watermarks_.durable = sync_records_;
-  return {};
+void SegmentWriter::submit_sync(std::int64_t now) {
+  syncing_to_ = written_;
+  last_sync_at_ = now;
+  for (const auto& lane : intake_.lanes()) lane->on_sync_begun();
+  const int started = storage_.submit_sync(segment_->file());
+  if (started < 0) return fail(write_error("syncing", segment_->path(), -started));
+  syncing_ = SyncTarget::kSegment;
+}
+
+void SegmentWriter::on_sync_done(int result) {
+  syncing_ = SyncTarget::kNone;
+  // Never tried again: after a failed sync the kernel may have dropped the pages and would report success. A full disk
+  // is no exception: where space is found late, the pages are gone as well.
+  if (result < 0) return fail(write_error("syncing", segment_->path(), -result));
+  if (syncing_to_.ring_records > durable_.ring_records) on_probation_ = false;
+  durable_ = syncing_to_;
+  watermarks_.durable = std::max(watermarks_.durable, durable_.ring_records);
+  if (gaps_end_ && durable_.blocks >= *gaps_end_) {
+    unsafe_gaps_.clear();
+    gaps_end_.reset();
+  }
+  for (const auto& lane : intake_.lanes()) {
+    if (lane->farewell_end && durable_.blocks >= *lane->farewell_end) lane->farewell = Lane::Farewell::kDurable;
+    lane->on_sync_ended();
+    lane->release(options_.durability.keeps_until_durable(), preamble_);
+  }
 }
 
 Result<bool> SegmentWriter::fill(std::int64_t now) {
-  bool moved = false;
-  while (own_taken_ < own_.size() && !filling().full()) {
-    if (draft_.empty()) draft_began_ = now;
-    own_taken_ = draft_.take_own(own_, own_taken_);
-    moved = true;
-    if (own_taken_ < own_.size()) seal(0);
-  }
-  if (own_taken_ == own_.size() && ending_ == Ending::kNone) {
-    own_.clear();
-    own_taken_ = 0;
-    auto filled = fill_from_ring(now);
-    if (!filled) return filled;
-    moved = moved || filled.value();
-  }
-  // While a write is under way a due block may as well go on filling: it could not be written before.
-  const bool due = !draft_.empty() && now >= draft_began_ + options_.flush_interval_ns;
-  const bool can_write = writing_ == nullptr && unwritten_ == nullptr && ending_ == Ending::kNone;
-  if (due && can_write && !filling().full()) {
-    seal(0);
-    moved = true;
-  }
-  return moved;
-}
-
-Result<bool> SegmentWriter::fill_from_ring(std::int64_t now) {
-  bool moved = false;
-  while (!filling().full()) {
-    const std::uint32_t available = ring_.published() - taken_;
-    if (available == 0) break;
-    const std::uint8_t* cells = ring_.at(taken_);
-    if (available > ring_.capacity()) return refuse_cells(now);
-    if (!is_open()) {
-      const auto& head = *reinterpret_cast<const RecordHead*>(cells);
-      if (!is_record(head, available)) return refuse_cells(now);
-      if (!may_try(now)) return moved;
-      auto begun = begin_segment(head.ts_recv);
-      if (!begun) {
-        auto waits = stall(begun.error(), now);
-        if (!waits) return waits.error();
-        return true;
-      }
-      stalled_.reset();
-      return true;
-    }
-    if (draft_.empty()) draft_began_ = now;
-    const auto taken = draft_.take_from_ring(cells, available, taken_, end_of_day(segment_->day()),
-                                             [this](const std::uint8_t* record) { preamble_.note(record); });
-    taken_ += taken.cells;
-    watermarks_.appended += taken.records;
-    moved = moved || taken.cells > 0;
-    if (taken.end == TakeEnd::kAllTaken) break;
-    if (taken.end == TakeEnd::kInvalid) return refuse_cells(now);
-    moved = true;
-    if (taken.end == TakeEnd::kNextDay) {
+  if (!is_open()) return begin_segment(now);
+  bool moved = intake_.fill_from_own(now, *segment_, filling()).moved;
+  if (holds_rings_ && !intake_.has_unsealed_own() && all_durable()) holds_rings_ = false;
+  if (!intake_.has_own() && !holds_rings_ && ending_ == Ending::kNone) {
+    const Intake::Filled filled = intake_.fill_from_rings(now, *segment_, filling());
+    moved = moved || filled.moved;
+    taken_records_ += filled.records;
+    watermarks_.appended = std::max(watermarks_.appended, taken_records_);
+    if (filled.end == Intake::End::kInvalid) return refuse_cells(now);
+    if (filled.end == Intake::End::kNextDay) {
       ending_ = Ending::kWanted;
-      break;
+      moved = true;
     }
-    seal(0);
   }
+  if (should_seal(now)) {
+    (void)intake_.seal_open(*segment_, filling(), 0);
+    moved = true;
+  }
+  if (!intake_.has_unsealed_own()) note_sealed_own();
   return moved;
 }
 
-Error SegmentWriter::refuse_cells(std::int64_t now) {
-  if (is_open()) {
-    if (!draft_.empty()) seal(0);
-    auto drained = drain(now);
-    if (!drained) return drained.error();
+void SegmentWriter::note_sealed_own() {
+  const std::uint64_t end = segment_->blocks_placed();
+  if (!unsafe_gaps_.empty() && !gaps_end_) gaps_end_ = end;
+  for (const auto& lane : intake_.lanes()) {
+    if (lane->farewell == Lane::Farewell::kNoted && !lane->farewell_end) lane->farewell_end = end;
   }
-  return Error{"TF_INTERNAL", "the ring of journal '" + options_.journal + "' holds cells that are no record", "", 0};
 }
 
-void SegmentWriter::seal(std::uint16_t extra_flags) {
-  const BlockPlace place = segment_->next_place(draft_.records());
-  filling().add(draft_, ring_.at(draft_.ring_position()), place, extra_flags);
-  sealed_blocks_ += 1;
+bool SegmentWriter::should_seal(std::int64_t now) const {
+  // While a write is under way an open block may as well go on filling: it could not be written before.
+  const bool can_write = writing_ == nullptr && unwritten_ == nullptr && ending_ == Ending::kNone && !filling().full();
+  const std::optional<std::int64_t> since = can_write ? intake_.open_since() : std::nullopt;
+  if (!since) return false;
+  if (now >= *since + options_.flush_interval_ns || holds_rings_) return true;
+  return std::any_of(intake_.lanes().begin(), intake_.lanes().end(), [&](const auto& lane) {
+    // The next sync cannot begin before this one has ended: until then the block fills for it.
+    return (lane->block_is_asked() && syncing_ == SyncTarget::kNone) || lane->block_is_in_the_way();
+  });
 }
 
-Result<bool> SegmentWriter::start_io(std::int64_t now) {
+bool SegmentWriter::should_sync(std::int64_t now) const {
+  if (!is_open() || durable_.blocks == written_.blocks) return false;
+  const Durability& durability = options_.durability;
+  if (durability.kind == Durability::Kind::kBatch || holds_rings_) return true;
+  const bool ends = draining_ || ending_ == Ending::kLastBlockSealed;
+  if (ends && written_.blocks == segment_->blocks_placed()) return true;
+  const bool in_intervals = durability.kind == Durability::Kind::kInterval;
+  if (in_intervals && now - last_sync_at_ >= durability.interval_ns) return true;
+  return std::any_of(intake_.lanes().begin(), intake_.lanes().end(), [&](const auto& lane) {
+    return lane->sync_is_asked() || (in_intervals && lane->is_short());
+  });
+}
+
+bool SegmentWriter::start_io(std::int64_t now) {
   bool moved = false;
   BlockBatch* batch = nullptr;
   if (unwritten_ != nullptr) {
@@ -236,35 +284,33 @@ Result<bool> SegmentWriter::start_io(std::int64_t now) {
   }
   if (batch != nullptr) {
     segment_->reserve_ahead(batch->write().left());
-    auto submitted = submit(*batch);
-    if (!submitted) return submitted.error();
+    submit(*batch);
     moved = true;
   }
-  const bool asked = durable_blocks_ < wanted_durable_ && written_blocks_ >= wanted_durable_;
-  const bool wanted = options_.sync_each_batch || asked;
-  if (!sync_under_way_ && durable_blocks_ < written_blocks_ && wanted) {
-    sync_blocks_ = written_blocks_;
-    sync_records_ = watermarks_.written;
-    const int started = storage_.submit_sync(segment_->file());
-    if (started < 0) return write_error("syncing", segment_->path(), -started);
-    sync_under_way_ = true;
+  if (!failed_ && syncing_ == SyncTarget::kNone && should_sync(now)) {
+    submit_sync(now);
     moved = true;
   }
   return moved;
 }
 
-std::uint64_t SegmentWriter::request_sync() {
-  if (!draft_.empty()) seal(0);
-  wanted_durable_ = sealed_blocks_;
-  return wanted_durable_;
+Error SegmentWriter::refuse_cells(std::int64_t now) {
+  if (is_open()) {
+    auto drained = drain(now);
+    if (!drained) return drained.error();
+  }
+  return Error{"TF_INTERNAL", "a ring of journal '" + options_.journal + "' holds cells that are no record", "", 0};
 }
 
 Result<void> SegmentWriter::drain(std::int64_t now) {
   stop_waiting();
-  wanted_durable_ = sealed_blocks_;
-  while (durable_blocks_ < sealed_blocks_ || io_under_way()) {
-    auto started = start_io(now);
-    if (!started) return started.error();
+  draining_ = true;
+  while (intake_.has_open() || !all_durable() || io_under_way()) {
+    if (writing_ == nullptr && unwritten_ == nullptr && intake_.has_open()) {
+      (void)intake_.seal_open(*segment_, filling(), 0);
+    }
+    (void)start_io(now);
+    if (failed_) return *failed_;
     if (io_under_way()) wait(kWaitNs);
     auto handled = handle_completions(now);
     if (!handled) return handled.error();
@@ -272,40 +318,90 @@ Result<void> SegmentWriter::drain(std::int64_t now) {
   return {};
 }
 
-Result<void> SegmentWriter::begin_segment(std::int64_t ts_recv) {
-  const std::int32_t day = std::max(day_of(ts_recv), first_day_);
-  auto segment = SegmentFile::create(storage_, options_.directory, options_.journal, day);
-  if (!segment) return segment.error();
-  segment_ = segment.take();
-  own_ = segment_->segment_record(options_.journal, options_.writer, ts_recv);
-  preamble_.append_copies(own_, ts_recv);
-  if (first_gap_) {
-    first_gap_->head.ts_recv = ts_recv;
-    append_record(own_, *first_gap_);
-    first_gap_.reset();
-  }
+void SegmentWriter::fail(const Error& error) {
+  if (!failed_) failed_ = error;
+}
+
+Result<void> SegmentWriter::begin_again() {
+  const auto& lanes = intake_.lanes();
+  const bool in_memory = std::all_of(lanes.begin(), lanes.end(), [](const auto& lane) { return lane->can_go_back(); });
+  // A disk on which a second file fails at once is broken; and what was given back undurable is in no ring any more.
+  if (on_probation_ || !in_memory) return *failed_;
+  restart_ = make_gap(GapCause::kWriteError, durable_.max_ts_recv, 0);
+  restart_->expected_id = durable_.next_record;
+  first_day_ = segment_->day();
+  segment_->leave();
+  intake_.go_back();
+  for (BlockBatch& batch : batches_) batch.clear();
+  unwritten_ = nullptr;
+  stalled_.reset();
+  ending_ = Ending::kNone;
+  holds_rings_ = false;
+  gaps_end_.reset();
+  written_ = durable_;
+  taken_records_ = durable_.ring_records;
+  on_probation_ = true;
+  failed_.reset();
   return {};
 }
 
+Result<bool> SegmentWriter::begin_segment(std::int64_t now) {
+  auto next = intake_.peek();
+  if (!next) return next.error();
+  if ((next.value() == nullptr && !restart_) || !may_try(now)) return false;
+  std::int64_t ts_recv = next.value() != nullptr ? next.value()->ts_recv : kNoneI64;
+  if (restart_ && (next.value() == nullptr || day_of(ts_recv) > first_day_)) {
+    // All that is left to say belongs to the day of the part that failed.
+    ts_recv = durable_.max_ts_recv;
+    for (const Gap& gap : unsafe_gaps_) ts_recv = std::max(ts_recv, gap.head.ts_recv);
+  }
+  const std::int32_t day = restart_ ? first_day_ : std::max(day_of(ts_recv), first_day_);
+  auto segment = SegmentFile::create(storage_, options_.directory, options_.journal, day);
+  if (!segment) {
+    auto waits = stall(segment.error(), now);
+    if (!waits) return waits.error();
+    return true;
+  }
+  stalled_.reset();
+  segment_ = segment.take();
+  for (Reached* reached : {&written_, &syncing_to_, &durable_}) reached->blocks = reached->next_record = 0;
+  std::vector<std::uint8_t> head = segment_->segment_record(options_.journal, options_.writer, ts_recv);
+  preamble_.append_copies(head, ts_recv);
+  if (restart_) {
+    restart_->head.ts_recv = ts_recv;
+    append_record(head, *restart_);
+    for (const Gap& gap : unsafe_gaps_) append_record(head, gap);
+    // Should this part fail before its head is durable, the writer stops: only those others are of use then.
+    holds_rings_ = true;
+    restart_.reset();
+  }
+  intake_.add_own(head);
+  if (first_gap_) {
+    first_gap_->head.ts_recv = ts_recv;
+    add_gap(*first_gap_);
+    first_gap_.reset();
+  }
+  return true;
+}
+
 Result<bool> SegmentWriter::end_segment() {
-  if (ending_ == Ending::kNone) return false;
+  if (ending_ == Ending::kNone || failed_) return false;
   if (ending_ == Ending::kWanted) {
-    if (filling().full()) return false;
-    if (!draft_.empty()) {
-      seal(kBlockLast);
+    if (filling().full() || intake_.has_own()) return false;
+    if (intake_.has_open()) {
+      if (!intake_.seal_open(*segment_, filling(), kBlockLast)) return true;
     } else {
       // Blocks are never rewritten, so a segment whose last record is on its way already is closed by a block of its
       // own. That repeats the largest time so far, which is known when all is written.
-      if (written_blocks_ < sealed_blocks_) return false;
+      if (written_.blocks < segment_->blocks_placed()) return false;
       filling().add_trailer(segment_->next_place(0), segment_->running_max_ts_recv(), kBlockLast);
-      sealed_blocks_ += 1;
     }
-    wanted_durable_ = sealed_blocks_;
     ending_ = Ending::kLastBlockSealed;
     return true;
   }
-  if (durable_blocks_ < sealed_blocks_ || io_under_way()) return false;
+  if (!all_durable() || io_under_way()) return false;
   ending_ = Ending::kNone;
+  on_probation_ = false;
   auto finished = segment_->finish();
   if (!finished) return finished.error();
   return true;
@@ -313,8 +409,12 @@ Result<bool> SegmentWriter::end_segment() {
 
 Result<void> SegmentWriter::finish(std::int64_t now) {
   stop_waiting();
-  while (is_open()) {
-    if (own_taken_ == own_.size() && ending_ == Ending::kNone) ending_ = Ending::kWanted;
+  for (const auto& lane : intake_.lanes()) lane->ask_taken_again();
+  // After a failure all that is not durable is taken once more, before the end is.
+  while (is_open() || restart_ || !is_taken()) {
+    if (is_open() && is_taken() && !intake_.has_own() && !holds_rings_ && ending_ == Ending::kNone) {
+      ending_ = Ending::kWanted;
+    }
     auto moved = turn(now);
     if (!moved) return moved.error();
     if (!moved.value()) wait(kWaitNs);
@@ -327,10 +427,67 @@ void SegmentWriter::abandon() {
     wait(kWaitNs);
     const Completions ended = std::exchange(ended_, Completions{});
     if (ended.write_done) writing_ = nullptr;
-    if (ended.sync_done) sync_under_way_ = false;
+    if (ended.sync_done) syncing_ = SyncTarget::kNone;
   }
-  // Best effort: recovery cuts what stays.
-  if (is_open()) (void)segment_->finish();
+  publish_progress();
+  if (!is_open()) return;
+  // Best effort: recovery cuts what stays. A file that has failed is left as it is.
+  if (failed_) {
+    segment_->leave();
+  } else {
+    (void)segment_->finish();
+  }
+}
+
+bool SegmentWriter::see_off() {
+  for (const auto& lane : intake_.lanes()) {
+    if (!lane->ended || lane->producer() == 0 || !lane->draft.empty() || !lane->all_durable()) continue;
+    if (lane->farewell == Lane::Farewell::kNone && !say_farewell(*lane)) continue;
+    if (lane->farewell == Lane::Farewell::kNoted) continue;
+    for (const std::uint16_t number : preamble_.connections_of(lane->producer())) rings_.table().free_connection(number);
+    preamble_.forget_connections(lane->producer());
+    lane->publish_progress();
+    intake_.retire(lane->producer());
+    return true;
+  }
+  return false;
+}
+
+bool SegmentWriter::say_farewell(Lane& lane) {
+  if (!is_open() || failed_ || ending_ != Ending::kNone || holds_rings_) return false;
+  std::vector<std::uint8_t> records;
+  for (const std::uint16_t number : preamble_.connections_of(lane.producer())) {
+    append_record(records, make_gap(GapCause::kUncleanStop, lane.last_ts_recv(), durable_.max_ts_recv,
+                                    std::uint64_t{number} << kFrameNumberBits));
+  }
+  if (const auto drop = lane.unrecorded_drop(durable_.max_ts_recv)) append_record(records, *drop);
+  lane.farewell = records.empty() ? Lane::Farewell::kDurable : Lane::Farewell::kNoted;
+  intake_.add_own(records);
+  return true;
+}
+
+void SegmentWriter::add_gap(const Gap& gap) {
+  std::vector<std::uint8_t> record;
+  append_record(record, gap);
+  intake_.add_own(record);
+  unsafe_gaps_.push_back(gap);
+}
+
+void SegmentWriter::publish_progress() {
+  for (const auto& lane : intake_.lanes()) lane->publish_progress();
+}
+
+void SegmentWriter::publish_tail() {
+  tail_.segment_id = segment_->segment_id();
+  tail_.day = segment_->day();
+  tail_.part = segment_->part();
+  tail_.file_offset = segment_->end_offset();
+  tail_.record_count = segment_->records_written();
+  for (const auto& lane : intake_.lanes()) {
+    tail_.cells[lane->producer()] = lane->cells_written();
+    tail_.generations[lane->producer()] = lane->generation();
+  }
+  rings_.table().set_tail(tail_);
 }
 
 }  // namespace tickforge

@@ -366,19 +366,6 @@ TEST_F(RecorderTest, ClosesWithTheErrorWhenTheDiskStaysFull) {
   EXPECT_EQ(read_records(only_segment()).size(), 2U);
 }
 
-TEST_F(RecorderTest, StopsWhenASyncFails) {
-  auto faults = std::make_shared<Faults>();
-  faults->good_syncs = 0;
-  auto recorder = open_faulty(faults);
-  publish(*recorder->ring(), make_trade(realtime_ns(), 1));
-  auto flushed = recorder->flush();
-  ASSERT_FALSE(flushed);
-  EXPECT_EQ(flushed.error().code, "TF_IO");
-  EXPECT_EQ(recorder->watermarks().durable, 0U);
-  EXPECT_FALSE(recorder->close());
-  EXPECT_EQ(faults->syncs, 1U);
-}
-
 TEST_F(RecorderTest, FillsARealDiskToTheBrimAndKeepsWholeBlocks) {
   const SmallDisk disk(directory_.file("data"));
   if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a tmpfs";

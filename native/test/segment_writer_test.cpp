@@ -14,10 +14,11 @@ namespace {
 class SegmentWriterTest : public ::testing::Test {
  protected:
   explicit SegmentWriterTest(bool waits_for_disk = false)
-      : ring_(SpscRing::create(SpscRing::kBytesMin).take()),
+      : rings_(RingSet::create("", SpscRing::kBytesMin).take()),
+        ring_(rings_->first()),
         faults_(std::make_shared<Faults>()),
         storage_(faults_),
-        writer_(storage_, *ring_, {directory(), "test", "unit test", kFlushNs, false, waits_for_disk}) {}
+        writer_(storage_, *rings_, {directory(), "test", "unit test", kFlushNs, Durability::os(), waits_for_disk}) {}
 
   std::string directory() const { return directory_.file("."); }
   std::string file(const char* name) const { return directory_.file(name); }
@@ -33,6 +34,7 @@ class SegmentWriterTest : public ::testing::Test {
 
   static constexpr std::int64_t kFlushNs = 1000;
   TempDir directory_;
+  std::unique_ptr<RingSet> rings_;
   std::shared_ptr<SpscRing> ring_;
   std::shared_ptr<Faults> faults_;
   FaultyStorage storage_;
@@ -240,9 +242,10 @@ TEST_F(SegmentWriterTest, NeverWritesWhatIsNoRecord) {
   longer.head.cells = 2;
   for (const Trade& bad : {Trade{}, longer, make_record<Trade>(RecordType::kSegment, kNoon)}) {
     TempDir directory;
-    auto ring = SpscRing::create(SpscRing::kBytesMin).take();
+    auto rings = RingSet::create("", SpscRing::kBytesMin).take();
+    const auto& ring = rings->first();
     PosixStorage storage;
-    SegmentWriter writer(storage, *ring, {directory.file("."), "test", "unit test", kFlushNs, false, false});
+    SegmentWriter writer(storage, *rings, {directory.file("."), "test", "unit test", kFlushNs, {}, false});
     publish(*ring, make_trade(kNoon, 1));
     Bytes bytes = bytes_of(bad);
     std::memcpy(ring->reserve(1), bytes.data(), bytes.size());
@@ -348,13 +351,14 @@ TEST_F(SegmentWriterTest, NamesAnyOtherWriteErrorAsAnIoError) {
 TEST_F(SegmentWriterTest, TriesAFailedSyncNeverAgain) {
   publish(*ring_, make_trade(kNoon, 1));
   ASSERT_TRUE(settle());
-  EXPECT_EQ(writer_.request_sync(), 1U);
+  writer_.ask_flush();
+  EXPECT_FALSE(writer_.is_flushed());
   ASSERT_TRUE(settle());
-  EXPECT_EQ(writer_.durable_blocks(), 1U);
+  EXPECT_TRUE(writer_.is_flushed());
   faults_->good_syncs = 0;
   publish(*ring_, make_trade(kNoon, 2));
   ASSERT_TRUE(settle());
-  writer_.request_sync();
+  writer_.ask_flush();
   const std::uint64_t before = faults_->syncs;
   const Result<void> result = settle();
   ASSERT_FALSE(result);
@@ -363,22 +367,7 @@ TEST_F(SegmentWriterTest, TriesAFailedSyncNeverAgain) {
   EXPECT_EQ(faults_->syncs, before + 1);
   EXPECT_EQ(writer_.watermarks().written, 2U);
   EXPECT_EQ(writer_.watermarks().durable, 1U);
-  EXPECT_EQ(writer_.durable_blocks(), 1U);
-}
-
-TEST_F(SegmentWriterTest, SyncsOnlyWhenAskedToUnlessEachBatchIs) {
-  for (const bool each_batch : {false, true}) {
-    TempDir directory;
-    auto faults = std::make_shared<Faults>();
-    FaultyStorage storage(faults);
-    auto ring = SpscRing::create(SpscRing::kBytesMin).take();
-    SegmentWriter writer(storage, *ring, {directory.file("."), "test", "unit test", 0, each_batch, false});
-    publish(*ring, make_trade(kNoon, 1));
-    for (int i = 0; i < 10; ++i) ASSERT_TRUE(writer.turn(0));
-    EXPECT_EQ(writer.watermarks().written, 1U);
-    EXPECT_EQ(faults->syncs, each_batch ? 1U : 0U);
-    EXPECT_EQ(writer.watermarks().durable, each_batch ? 1U : 0U);
-  }
+  EXPECT_FALSE(writer_.is_flushed());
 }
 
 TEST_F(SegmentWriterTest, KeepsRecordingWhenTheIndexCannotBeWritten) {

@@ -45,6 +45,8 @@ constexpr BrokenWriter kBrokenWriters[] = {
     {Defect::kTakesAFailedWriteForDone, "TakesAFailedWriteForDone", ""},
     {Defect::kSyncsAgainAfterAFailure, "SyncsAgainAfterAFailure", "was durable and is missing"},
     {Defect::kNeverSyncsTheDirectory, "NeverSyncsTheDirectory", "was durable and is missing"},
+    {Defect::kForgetsTheGapOfAFailure, "ForgetsTheGapOfAFailure", "behind record"},
+    {Defect::kGivesBackTooEarly, "GivesBackTooEarly", ""},
 };
 
 class BrokenWriterTest : public ::testing::TestWithParam<BrokenWriter> {};

@@ -2,9 +2,13 @@
 // with that defect would believe; the simulation has to see it.
 #pragma once
 
+#include <cstring>
 #include <optional>
 #include <utility>
+#include <vector>
 
+#include "base/crc32c.h"
+#include "journal/block_batch.h"
 #include "journal/storage.h"
 
 namespace tickforge::testing {
@@ -16,6 +20,8 @@ enum class Defect {
   kTakesAFailedWriteForDone,
   kSyncsAgainAfterAFailure,
   kNeverSyncsTheDirectory,
+  kForgetsTheGapOfAFailure,
+  kGivesBackTooEarly,  // in the simulation itself: cells are overwritten when they are written
 };
 
 class BrokenStorage : public Storage {
@@ -35,6 +41,7 @@ class BrokenStorage : public Storage {
   int submit_write(int file, const iovec* parts, std::size_t count, std::uint64_t offset) override {
     wanted_ = 0;
     for (std::size_t i = 0; i < count; ++i) wanted_ += static_cast<int>(parts[i].iov_len);
+    if (defect_ == Defect::kForgetsTheGapOfAFailure && offset == 0) return write_without_gap(file, parts, count);
     return disk_.submit_write(file, parts, count, offset);
   }
   int submit_sync(int file) override {
@@ -66,6 +73,29 @@ class BrokenStorage : public Storage {
     }
     return ended;
   }
+  /// The gap record says that the recorder was stopped.
+  int write_without_gap(int file, const iovec* parts, std::size_t count) {
+    bytes_.clear();
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto* from = static_cast<const std::uint8_t*>(parts[i].iov_base);
+      bytes_.insert(bytes_.end(), from, from + parts[i].iov_len);
+    }
+    BlockHeader header;
+    std::memcpy(&header, bytes_.data(), sizeof header);
+    std::uint8_t* payload = bytes_.data() + sizeof header;
+    for (std::size_t at = 0; at < header.payload_length; at += payload[at] * kCellBytes) {
+      Gap gap;
+      std::memcpy(&gap, payload + at, sizeof gap);
+      const bool ours = gap.head.type == static_cast<std::uint8_t>(RecordType::kGap) && gap.head.frame == 0;
+      if (!ours || gap.cause != static_cast<std::uint8_t>(GapCause::kWriteError)) continue;
+      payload[at + offsetof(Gap, cause)] = static_cast<std::uint8_t>(GapCause::kStop);
+    }
+    header.payload_crc = crc32c(payload, header.payload_length);
+    seal_header(header);
+    std::memcpy(bytes_.data(), &header, sizeof header);
+    const iovec whole{bytes_.data(), bytes_.size()};
+    return disk_.submit_write(file, &whole, 1, 0);
+  }
   std::uint64_t random_id() override { return disk_.random_id(); }
   int write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) override {
     return disk_.write_now(file, bytes, length, offset);
@@ -82,6 +112,7 @@ class BrokenStorage : public Storage {
   int wanted_ = 0;
   bool acknowledged_ = false;
   std::optional<int> syncing_;
+  std::vector<std::uint8_t> bytes_;
 };
 
 }  // namespace tickforge::testing

@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <limits>
+#include <map>
 #include <set>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/unique_fd.h"
@@ -42,11 +45,31 @@ bool is_copy_of(const Bytes& copy, const Bytes& original) {
 
 }  // namespace
 
+/// The gap record of cause 11 that a part begins with: of the part before, records from its expected_id on do not count.
+std::optional<Gap> restart_of(const std::string& path) {
+  std::optional<Gap> found;
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  (void)walk_blocks(fd.get(), path, {}, WalkDepth::kPayloads, [&](const WalkedBlock& block) {
+    for_each_record(block.payload, block.header.payload_length, [&](const RecordHead& head) {
+      if (found || !is(head, RecordType::kGap)) return;
+      const auto& gap = reinterpret_cast<const Gap&>(head);
+      if (gap.cause == static_cast<std::uint8_t>(GapCause::kWriteError)) found = gap;
+    });
+  });
+  return found;
+}
+
 /// One pass over all segments, in order.
 struct JournalOracle::Walk {
   JournalOracle& oracle;
   std::vector<bool> found;  // by number
+  std::map<std::uint64_t, std::uint64_t> last_of{};  // number of a producer's last record
   std::uint64_t last = 0;   // number of the last produced record
+  std::size_t restarts = 0;
+  std::size_t left = 0;  // producers, by their gaps
+  std::int64_t part_max = kNoneI64;  // ts_recv in this segment
+  std::int64_t part_before_max = kNoneI64;
+  std::int64_t max_before = kNoneI64;  // in all segments before
   std::int32_t last_day = 0;  // of its segment
   std::int32_t segment_day = 0;
   bool last_failed = false;  // a sync or the index of its segment
@@ -55,6 +78,7 @@ struct JournalOracle::Walk {
   std::size_t gaps = 0;  // since then
   bool unclean = false;  // one of them says so
   bool ordered = false;  // one of them says that the recorder had stopped in order
+  bool damaged_ever = false;
   bool damaged = false;  // blocks are missing since then, and any gap with them: readers put one in their place
   bool is_synced = false;           // this segment: recovery has made durable what it holds
   std::set<std::uint32_t> defined{};  // in this segment
@@ -67,18 +91,23 @@ struct JournalOracle::Walk {
 
   void begin_segment(const SegmentName& name, bool synced, bool failed) {
     segment_failed = failed;
+    part_before_max = std::exchange(part_max, kNoneI64);
+    max_before = std::max(max_before, part_before_max);
     segment_day = name.day;
     segment_name = name.file_name();
     is_synced = synced;
     defined.clear();
   }
 
+  void see(std::int64_t ts_recv) { part_max = std::max(part_max, ts_recv); }
+
   void record(const Bytes& bytes, bool opens) {
     const auto head = as<RecordHead>(bytes);
     const std::uint64_t number = head.frame & kNumberMask;
     if (opens != is(head, RecordType::kSegment)) return fail("a segment record is not where it has to be");
-    if (opens) return;
+    if (opens) return see(head.ts_recv);
     if (is(head, RecordType::kGap) && number == 0) return gap(as<Gap>(bytes));
+    see(head.ts_recv);
     if (number == 0 || number > oracle.records_.size()) return fail("a record that nobody produced");
     const Bytes& original = oracle.records_[number - 1];
     if ((head.flags & kFlagCopy) != 0) {
@@ -87,8 +116,10 @@ struct JournalOracle::Walk {
       return;
     }
     if (bytes != original) return fail("record " + std::to_string(number) + " is not what was produced");
-    if (number <= last) return fail("record " + std::to_string(number) + " behind record " + std::to_string(last));
+    std::uint64_t& before = last_of[head.frame >> kFrameNumberBits];
+    if (number <= before) return fail("record " + std::to_string(number) + " behind record " + std::to_string(before));
     follow(number);
+    before = number;
     if (is(head, RecordType::kInstrument)) {
       if (!defined.insert(head.instrument).second) fail("instrument " + std::to_string(head.instrument) + " twice");
     } else if (head.instrument != 0 && !defined.contains(head.instrument) && oracle.is_acknowledged(number)) {
@@ -99,17 +130,41 @@ struct JournalOracle::Walk {
   }
 
   void gap(const Gap& gap) {
+    const auto cause = static_cast<GapCause>(gap.cause);
+    see(gap.head.ts_recv);
+    if (gap.head.instrument != 0) fail("a gap of ours of one instrument");
+    if (gap.head.frame != 0) {
+      left += 1;
+      if (cause != GapCause::kUncleanStop) fail("a gap of ours of one connection, and not for its producer's end");
+      return;
+    }
+    if (cause == GapCause::kWriteError) {
+      restarts += 1;
+      if (restarts > oracle.io_failures_) fail("a part was begun anew and no write or sync had failed");
+      // The largest time of the part before at least; its recorder may have seen a later one in segments before that.
+      const bool right = gap.ts_last_good >= part_before_max && gap.ts_last_good <= max_before;
+      if (!damaged_ever && !right) fail("the gap of a part begun anew has a wrong ts_last_good");
+      return;
+    }
     gaps += 1;
-    unclean |= gap.cause == static_cast<std::uint8_t>(GapCause::kUncleanStop);
-    ordered |= gap.cause == static_cast<std::uint8_t>(GapCause::kStop);
-    if (gap.head.frame != 0 || gap.head.instrument != 0) fail("a gap of ours that is not one of the whole journal");
-    const bool known = gap.cause == static_cast<std::uint8_t>(GapCause::kUncleanStop) ||
-                       gap.cause == static_cast<std::uint8_t>(GapCause::kStop);
-    if (!known) fail("a gap of a cause that did not occur");
+    unclean |= cause == GapCause::kUncleanStop;
+    ordered |= cause == GapCause::kStop;
+    if (cause != GapCause::kUncleanStop && cause != GapCause::kStop) fail("a gap of a cause that did not occur");
   }
 
-  bool next_is_of_a_later_day() const {
-    return day_of(as<RecordHead>(oracle.records_[last]).ts_recv) > last_day;
+  /// Nothing is missing at the end of a life, or it had begun a later day than that of the segment with its last record:
+  /// what a producer has missing at its end begins there.
+  bool ended_with_a_day(std::size_t life) const {
+    std::map<std::uint64_t, std::uint64_t> missing;  // first one behind what was found, by producer
+    const std::uint64_t end = oracle.lives_[life].before + oracle.records_of(life);
+    for (std::uint64_t number = end; number > oracle.lives_[life].before; --number) {
+      const std::uint64_t producer = as<RecordHead>(oracle.records_[number - 1]).frame >> kFrameNumberBits;
+      const auto last_found = last_of.find(producer);
+      if (last_found == last_of.end() || number > last_found->second) missing[producer] = number;
+    }
+    return missing.empty() || std::any_of(missing.begin(), missing.end(), [this](const auto& first) {
+             return day_of(as<RecordHead>(oracle.records_[first.second - 1]).ts_recv) > last_day;
+           });
   }
 
   /// The gaps between the last record and this one say what happened between their lives.
@@ -123,7 +178,7 @@ struct JournalOracle::Walk {
       // A recorder that dies with its closing block written, at its end or at that of a day, leaves a segment that ended
       // in order: then the gap is there and takes the end for a stop. Only of the next day can records be missing.
       // Where a sync failed, a restart may have found blocks in memory only that a power cut took later.
-      const bool excused = ordered && (last == oracle.end_of(then) || next_is_of_a_later_day() || last_failed);
+      const bool excused = ordered && (ended_with_a_day(then) || last_failed);
       if (!in_order && !unclean && !damaged && !excused) fail(between + "no gap for the unclean stop");
       if (in_order && now == then + 1 && unclean) fail(between + "a gap for an unclean stop that was none");
       if (in_order && now == then + 1 && !ordered && !damaged) fail(between + "no gap for the stop");
@@ -137,26 +192,14 @@ struct JournalOracle::Walk {
 };
 
 void JournalOracle::begin_life() {
-  lives_.push_back({records_.size(), 0, false});
+  lives_.push_back({records_.size(), false});
   must_stay_.resize(records_.size() + 1);
 }
 
-void JournalOracle::acknowledge(std::uint64_t count) {
-  Life& life = lives_.back();
+void JournalOracle::acknowledge(std::uint64_t number) {
   must_stay_.resize(records_.size() + 1);
-  for (std::uint64_t i = life.acknowledged; i < count; ++i) must_stay_[life.before + i + 1] = true;
-  life.acknowledged = std::max(life.acknowledged, count);
-}
-
-std::uint64_t JournalOracle::acknowledged() const {
-  std::uint64_t sum = 0;
-  for (const Life& life : lives_) sum += life.acknowledged;
-  return sum;
-}
-
-bool JournalOracle::is_acknowledged(std::uint64_t number) const {
-  const Life& life = lives_[life_of(number)];
-  return number - life.before <= life.acknowledged;
+  must_stay_[number] = true;
+  durable_.insert(number);
 }
 
 std::size_t JournalOracle::life_of(std::uint64_t number) const {
@@ -192,11 +235,18 @@ std::optional<std::string> JournalOracle::check(const std::string& directory, co
     const bool agrees = scan.corrupt_blocks == 0 ? counted == scan.records : counted >= scan.records;
     if (!agrees) return name + ": the reader counts other records than the scan";
 
+    std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
+    if (!newest && segments[i + 1].day == segments[i].day) {
+      if (const auto restart = restart_of(directory + "/" + segments[i + 1].file_name())) limit = restart->expected_id;
+    }
     walk.begin_segment(segments[i], !allowances.may_lose(name), allowances.index_may_differ(name));
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     auto walked = walk_blocks(fd.get(), path, {}, WalkDepth::kPayloads, [&](const WalkedBlock& block) {
+      if (block.header.first_record >= limit) return;
+      if (block.header.first_record + block.header.record_count > limit) walk.fail("the limit of a part divides a block");
       bool opens = block.header.block_number == 0;
       walk.damaged |= block.missing > 0;
+      walk.damaged_ever |= block.missing > 0;
       for_each_record(block.payload, block.header.payload_length, [&](const RecordHead& head) {
         const auto* bytes = reinterpret_cast<const std::uint8_t*>(&head);
         walk.record(Bytes(bytes, bytes + head.cells * kCellBytes), opens);
@@ -209,6 +259,7 @@ std::optional<std::string> JournalOracle::check(const std::string& directory, co
     if (must_stay_[n] && !walk.found[n]) return "record " + std::to_string(n) + " was durable and is missing";
   }
   if (walk.violation) return walk.violation;
+  if (walk.left > producers_left_) return "more gaps of producers than producers that are gone";
   for (const std::uint64_t number : walk.secured) must_stay_[number] = true;
   return std::nullopt;
 }

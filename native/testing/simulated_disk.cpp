@@ -44,7 +44,8 @@ std::string_view to_string(Fault fault) {
       "disk full",         "fallocate refused",     "index write failed",    "stall",
       "completion before an older one",             "power cut",             "power cut in recovery",
       "process killed",    "write torn by sectors", "write dropped",         "unsynced write kept",
-      "garbage in a hole", "directory entry lost",  "clock step"};
+      "garbage in a hole", "directory entry lost",  "clock step",
+      "producer came",     "producer left"};
   return kNames[static_cast<std::size_t>(fault)];
 }
 
@@ -191,9 +192,9 @@ std::map<std::string, SimulatedDisk::Bytes> SimulatedDisk::image() const {
 }
 
 void SimulatedDisk::take_back(const std::map<std::string, Bytes>& image, const std::set<std::string>& synced) {
-  for (auto entry = entries_.begin(); entry != entries_.end();) {
-    entry = image.contains(entry->first) ? std::next(entry) : entries_.erase(entry);
-  }
+  const std::size_t before = entries_.size();
+  std::erase_if(entries_, [&](const auto& entry) { return !image.contains(entry.first); });
+  if (entries_.size() < before) durable_entries_ = entries_;
   for (const auto& [name, bytes] : image) {
     std::shared_ptr<File>& file = entries_[name];
     if (file == nullptr) {
@@ -263,7 +264,7 @@ int SimulatedDisk::list(const std::string&, std::vector<std::string>& names) {
 int SimulatedDisk::sync_directory(const std::string&) {
   call("sync directory", "");
   if (occurs(rates_.sync_error, Fault::kSyncError)) {
-    excuses_.io_error = true;
+    excuses_.directory_error = true;
     return -EIO;
   }
   durable_entries_ = entries_;
@@ -316,7 +317,8 @@ int SimulatedDisk::end_write() {
   std::size_t length = length_of(write.parts);
   if (occurs(rates_.interrupted, Fault::kInterrupted)) return random_.chance(500) ? -EINTR : -EAGAIN;
   if (occurs(rates_.write_error, Fault::kWriteError)) {
-    excuses_.io_error = true;
+    excuses_.io_errors += 1;
+    write.file->failed = true;
     const std::size_t taken = random_.below(length);
     if (taken > 0) change(*write.file, {false, write.offset, gather(write.parts, taken)});
     return -EIO;
@@ -339,7 +341,7 @@ int SimulatedDisk::end_sync() {
   const bool fails = occurs(rates_.sync_error, Fault::kSyncError);
   secure(*sync.file, sync.changes, fails);
   if (!fails) return 0;
-  excuses_.io_error = true;
+  excuses_.io_errors += 1;
   return -EIO;
 }
 

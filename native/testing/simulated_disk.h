@@ -42,6 +42,8 @@ enum class Fault : std::size_t {
   kGarbage,
   kLostEntry,
   kClockStep,
+  kProducerCame,
+  kProducerLeft,
   kCount,
 };
 std::string_view to_string(Fault fault);
@@ -83,6 +85,7 @@ class SimulatedDisk : public Storage {
   /// The call that is `calls` calls away throws MachineStopped.
   void stop_after(std::uint64_t calls) { stop_at_ = calls_ + calls; }
   void never_stop() { stop_at_ = 0; }
+  bool stopped() const { return stopped_; }
 
   /// Every file loses what no sync had secured, but for what luck keeps. Nothing is open afterwards.
   void cut_power();
@@ -91,16 +94,18 @@ class SimulatedDisk : public Storage {
 
   /// What a process that starts now finds.
   std::map<std::string, Bytes> image() const;
-  /// The image was changed by something that syncs the content of what it writes and removes files without syncing the
-  /// directory; what it left alone is as volatile as before, except for the files that it `synced`.
+  /// The image was changed by something that syncs the content of what it writes, and the directory when it removes
+  /// files; what it left alone is as volatile as before, except for the files that it `synced`.
   void take_back(const std::map<std::string, Bytes>& image, const std::set<std::string>& synced);
 
   /// A failed write, or a failed sync, of this life; cleared by the read.
   struct Excuses {
-    bool io_error = false;
+    std::uint64_t io_errors = 0;      // of a write or sync of a segment
+    bool directory_error = false;
     bool disk_full = false;
   };
   Excuses take_excuses() { return std::exchange(excuses_, Excuses{}); }
+  const Excuses& excuses() const { return excuses_; }
   /// A failed sync has dropped pages of the file: what is read from it need not be on the disk.
   bool has_dropped_pages(const std::string& name) const;
   /// It did so once, or an index file could not be written to the end: what is on the disk may end early.

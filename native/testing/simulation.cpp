@@ -40,6 +40,17 @@ void write_image(const std::string& directory, const Image& image) {
   for (const auto& [name, bytes] : image) write_file(directory + "/" + name, bytes);
 }
 
+/// One thread or process that publishes, as the simulation knows it.
+struct Producer {
+  explicit Producer(const Inlet& made) : inlet(made) {}
+  Inlet inlet;
+  std::uint32_t instrument = 0;  // its newest definition
+  bool connected = false;
+  bool ended = false;
+  /// Records that are not known to be durable: the ring's position behind each, and its number.
+  std::deque<std::pair<std::uint32_t, std::uint64_t>> pending;
+};
+
 class Simulation {
  public:
   Simulation(std::uint64_t seed, Defect defect)
@@ -142,6 +153,13 @@ class Simulation {
     return rates;
   }
 
+  Durability choose_durability() {
+    const std::uint64_t kind = random_.below(10);
+    if (kind < 5) return Durability::batch();
+    if (kind < 8) return Durability::interval(static_cast<std::int64_t>(random_.between(1, 500)) * kMillisecond);
+    return Durability::os();
+  }
+
   void step_clock() {
     result_.faults[static_cast<std::size_t>(Fault::kClockStep)] += 1;
     const std::int64_t span = random_.chance(500) ? 10 * kSecond : 3 * kNsPerDay;
@@ -152,27 +170,35 @@ class Simulation {
 
   void live(const OpenPlan& plan) {
     oracle_.begin_life();
+    marks_ = {};
+    acknowledged_in_life_ = 0;
     if (random_.chance(50)) step_clock();
     disk_.set_rates(choose_rates());
     (void)disk_.take_excuses();
+    failures_noted_ = 0;
     const std::uint64_t end = random_.below(100);
     if (end < 60) disk_.stop_after(random_.between(1, random_.chance(300) ? 20 : 400));
     const bool power = end % 2 == 0;
-    auto ring = SpscRing::create(SpscRing::kBytesMin).take();
+    const auto rings = RingSet::create("", SpscRing::kBytesMin).take();
+    rings_ = rings.get();
+    producers_.clear();
+    producers_.push_back(Producer(rings->inlets().front()));
+    for (std::uint64_t more = random_.below(4); more > 0; --more) add_producer();
     BrokenStorage storage(disk_, defect_);
     WriterOptions options;
     options.directory = path_;
     options.journal = kJournal;
     options.writer = "simulation";
     options.flush_interval_ns = static_cast<std::int64_t>(random_.between(0, 200)) * kMillisecond;
-    options.sync_each_batch = random_.chance(800);
+    options.durability = choose_durability();
     waits_for_disk_ = options.waits_for_disk = random_.chance(700);
-    WriterLoop loop(storage, *ring, options);
+    WriterLoop loop(storage, *rings, options);
     instruments_ = plan.path.empty() ? 0 : plan.tail.last_instrument;
-    first_instrument_ = instruments_ + 1;
+    keeps_ = options.durability.keeps_until_durable();
     try {
-      Result<void> result = record(loop, plan, *ring, end >= 80);
+      Result<void> result = record(loop, plan, end >= 80);
       if (!result) {
+        note_failures();
         explain(result.error(), end >= 80);
         loop.writer().abandon();
         note("stopped: " + result.error().message.substr(result.error().message.rfind(':') + 1));
@@ -182,7 +208,8 @@ class Simulation {
       if (ends_by_itself && random_.chance(500)) return disk_.kill();
     } catch (const MachineStopped&) {
     }
-    oracle_.acknowledge(loop.writer().watermarks().durable);
+    note_failures();
+    acknowledge(loop);
     if (power) {
       disk_.cut_power();
     } else {
@@ -190,7 +217,7 @@ class Simulation {
     }
   }
 
-  Result<void> record(WriterLoop& loop, const OpenPlan& plan, SpscRing& ring, bool closes) {
+  Result<void> record(WriterLoop& loop, const OpenPlan& plan, bool closes) {
     auto begun = loop.begin(plan, clock_.monotonic);
     if (!begun) return begun;
     WriterLoop::Asked asked;
@@ -198,20 +225,23 @@ class Simulation {
     const std::uint64_t passes = random_.between(5, 150);
     for (std::uint64_t i = 0; i < passes || closes; ++i) {
       if (i < passes) {
-        produce(ring);
+        for (Producer& producer : producers_) produce(producer);
+        if (random_.chance(5)) end_producer();
+        if (random_.chance(5)) add_producer();
         if (random_.chance(3)) step_clock();
         if (asked.flushes == loop.flushes_served() && random_.chance(30)) {
           asked.flushes += 1;
-          flush_covers = oracle_.produced_in_life();
+          flush_covers = oracle_.next_number() - 1;
         }
       } else {
         asked.close = true;
       }
       const std::uint64_t served = loop.flushes_served();
       auto pass = loop.pass(clock_.monotonic, asked);
+      note_failures();
       acknowledge(loop);
       if (!pass) return pass.error();
-      if (loop.flushes_served() != served && loop.writer().watermarks().durable < flush_covers) {
+      if (loop.flushes_served() != served && !all_acknowledged(flush_covers)) {
         fail("a flush was served before its records were durable");
       }
       if (pass.value() == WriterLoop::Pass::kClosed) break;
@@ -219,21 +249,82 @@ class Simulation {
     }
     if (!closes) return {};
     auto finished = loop.writer().finish(clock_.monotonic);
+    note_failures();
     acknowledge(loop);
-    if (finished && loop.writer().watermarks().durable != oracle_.produced_in_life()) {
+    const bool all = loop.writer().watermarks().durable == oracle_.produced_in_life() &&
+                     all_acknowledged(oracle_.next_number() - 1);
+    if (finished && !all) {
       fail("closed without an error and not all is durable");
     }
     return finished;
   }
 
   void acknowledge(const WriterLoop& loop) {
-    const Watermarks& marks = loop.writer().watermarks();
-    if (marks.durable > marks.written || marks.written > marks.appended ||
-        marks.appended > oracle_.produced_in_life()) {
-      fail("the watermarks are out of order");
+    const Watermarks marks = loop.writer().watermarks();
+    const bool ordered = marks.durable <= marks.written && marks.written <= marks.appended &&
+                         marks.appended <= oracle_.produced_in_life();
+    const bool back = marks.appended < marks_.appended || marks.written < marks_.written || marks.durable < marks_.durable;
+    if (!ordered || back) fail("the watermarks are out of order");
+    marks_ = marks;
+    for (Producer& producer : producers_) {
+      SpscRing& ring = *producer.inlet.ring;
+      const std::uint32_t durable = ring.progress().durable;
+      // In the middle of a pass the words may be behind.
+      if (keeps_ && !disk_.stopped() && is_before(durable, ring.consumed())) {
+        fail("cells were given back before they were durable");
+      }
+      while (!producer.pending.empty() && !is_before(durable, producer.pending.front().first)) {
+        oracle_.acknowledge(producer.pending.front().second);
+        acknowledged_in_life_ += 1;
+        producer.pending.pop_front();
+      }
+      if (defect_ == Defect::kGivesBackTooEarly) overwrite(ring);
+    }
+    // The positions are published at the end of a pass, which an error may cut short.
+    if (acknowledged_in_life_ > marks.durable) fail("a ring counts more records as durable than the watermark");
+  }
+
+  void note_failures() {
+    for (; failures_noted_ < disk_.excuses().io_errors; ++failures_noted_) oracle_.io_failed();
+  }
+
+  bool all_acknowledged(std::uint64_t until) const {
+    return std::none_of(producers_.begin(), producers_.end(), [until](const Producer& producer) {
+      return !producer.pending.empty() && producer.pending.front().second <= until;
+    });
+  }
+
+  /// As a producer would that gets cells back when they are written.
+  static void overwrite(SpscRing& ring) {
+    const RingProgress progress = ring.progress();
+    for (std::uint32_t at = progress.durable; at != progress.written; ++at) std::memset(ring.at(at), 0x5A, kCellBytes);
+  }
+
+  void add_producer() {
+    auto added = rings_->add(SpscRing::kBytesMin);
+    if (!added) return fail("a producer could not join: " + added.error().message);
+    // One whose number was used before is behind what that one published.
+    Producer producer(added.value());
+    for (Producer& other : producers_) {
+      if (other.inlet.producer == producer.inlet.producer && !other.pending.empty()) {
+        fail("a producer's number was used again before its records were durable");
+      }
+    }
+    std::erase_if(producers_, [&](const Producer& other) { return other.inlet.producer == producer.inlet.producer; });
+    producers_.push_back(std::move(producer));
+    result_.faults[static_cast<std::size_t>(Fault::kProducerCame)] += 1;
+  }
+
+  void end_producer() {
+    for (Producer& producer : producers_) {
+      if (producer.inlet.producer == 0 || producer.ended) continue;
+      rings_->end(producer.inlet);
+      producer.ended = true;
+      if (producer.connected) oracle_.producer_left();
+      result_.faults[static_cast<std::size_t>(Fault::kProducerLeft)] += 1;
+      note("producer " + std::to_string(producer.inlet.producer) + " left");
       return;
     }
-    oracle_.acknowledge(marks.durable);
   }
 
   void park(WriterLoop& loop, bool closing) {
@@ -254,42 +345,55 @@ class Simulation {
   void explain(const Error& error, bool closes) {
     const SimulatedDisk::Excuses excuses = disk_.take_excuses();
     if (error.code == "TF_DISK_FULL" && waits_for_disk_ && !closes) fail("a full disk was not waited for");
+    const std::uint64_t needed = keeps_ ? 2 : 1;  // the first one is no reason to stop, while all is in memory
+    const bool io_errors = excuses.io_errors >= needed || (excuses.io_errors > 0 && excuses.directory_error);
     const bool explained = (error.code == "TF_DISK_FULL" && excuses.disk_full) ||
-                           (error.code == "TF_IO" && excuses.io_error);
+                           (error.code == "TF_IO" && (io_errors || excuses.directory_error));
     if (!explained) fail("failed without a reason: " + error.code + " " + error.message);
   }
 
-  void produce(SpscRing& ring) {
-    if (random_.chance(300)) return;
+  void produce(Producer& producer) {
+    if (producer.ended || random_.chance(300)) return;
+    SpscRing& ring = *producer.inlet.ring;
     std::uint64_t count = random_.below(6);
     if (random_.chance(8)) count = random_.below(300);
     for (; count > 0; --count) {
-      Bytes record = make_record();
+      const std::uint32_t instrument = producer.instrument;
+      const bool connected = producer.connected;
+      Bytes record = make_record(producer);
       const auto cells = static_cast<std::uint32_t>(record.size() / kCellBytes);
       std::uint8_t* memory = ring.reserve(cells);
-      if (memory == nullptr) return;
+      if (memory == nullptr) {
+        // It never was published.
+        producer.instrument = instrument;
+        producer.connected = connected;
+        return;
+      }
       std::memcpy(memory, record.data(), record.size());
       ring.commit(cells);
+      producer.pending.emplace_back(ring.published(), oracle_.next_number());
       oracle_.produced(std::move(record));
       result_.records += 1;
     }
+    if (random_.chance(50)) ring.ask_durable(ring.published());
   }
 
-  Bytes make_record() {
+  Bytes make_record(Producer& producer) {
     const std::uint64_t number = oracle_.next_number();
     const std::uint64_t kind = random_.below(100);
-    const bool defines = kind < 2 || instruments_ < first_instrument_;
+    const bool defines = kind < 2 || producer.instrument == 0;
     const std::int64_t ts = clock_.realtime();
     Bytes bytes(kCellBytes * cells_of(defines, kind));
     RecordHead head{};
     head.cells = static_cast<std::uint8_t>(bytes.size() / kCellBytes);
     head.ts_recv = ts;
     head.ts_event = kNoneI64;
-    head.frame = (std::uint64_t{1} << kFrameNumberBits) | number;
+    head.frame = ((std::uint64_t{producer.inlet.producer} + 1) << kFrameNumberBits) | number;
     for (std::size_t i = sizeof head; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(number * 31 + i);
     if (defines) {
       Instrument instrument{};
-      instruments_ = std::max(instruments_ + 1, first_instrument_);
+      instruments_ += 1;
+      producer.instrument = instruments_;
       instrument.venue_length = 4;
       instrument.symbol_length = 1;
       std::memcpy(bytes.data(), &instrument, sizeof instrument);
@@ -300,7 +404,7 @@ class Simulation {
     const auto type = defines ? RecordType::kInstrument
                               : connects ? RecordType::kConnection : kind < 60 ? RecordType::kTrade : RecordType::kText;
     head.type = static_cast<std::uint8_t>(type);
-    head.instrument = connects ? 0 : instruments_;
+    head.instrument = connects ? 0 : producer.instrument;
     std::memcpy(bytes.data(), &head, sizeof head);
     if (type == RecordType::kText || connects) std::memset(bytes.data() + sizeof head, 0, kCellBytes - sizeof head);
     if (type == RecordType::kText) {
@@ -310,6 +414,7 @@ class Simulation {
     if (connects) {
       const auto event = random_.chance(700) ? ConnectionEvent::kOpen : ConnectionEvent::kClose;
       bytes[offsetof(Connection, event)] = static_cast<std::uint8_t>(event);
+      producer.connected = event == ConnectionEvent::kOpen;
     }
     return bytes;
   }
@@ -331,8 +436,13 @@ class Simulation {
   JournalOracle oracle_;
   std::deque<std::string> trace_;
   bool waits_for_disk_ = false;
+  bool keeps_ = true;
+  RingSet* rings_ = nullptr;
+  std::vector<Producer> producers_;
+  Watermarks marks_;
+  std::uint64_t acknowledged_in_life_ = 0;
+  std::uint64_t failures_noted_ = 0;
   std::uint32_t instruments_ = 0;
-  std::uint32_t first_instrument_ = 1;
 };
 
 }  // namespace

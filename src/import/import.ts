@@ -70,7 +70,7 @@ export async function importCaptures(options: ImportOptions): Promise<ImportRepo
     directory: options.directory,
     name: options.journal ?? 'import',
     newPart: true,
-    syncEachBatch: false,
+    durability: 'os',
     ...(options.ringBytes === undefined ? {} : { ringBytes: options.ringBytes }),
   })
   const feeder = new Feeder(journal, options)

@@ -104,6 +104,12 @@ export interface NativeError {
   errno: number
 }
 
+/**
+ * When written records are synced (fdatasync). 'batch': as soon as the sync before has ended; a number: at most every so many
+ * milliseconds; 'os': only by flush(), close(), a producer's wish and the end of a segment.
+ */
+export type Durability = 'batch' | 'os' | number
+
 export interface JournalOptions {
   directory: string
   /** Name of the journal, [a-z0-9_-]{1,32}. */
@@ -112,8 +118,7 @@ export interface JournalOptions {
   ringBytes: number
   /** A block that is not full is written after this time. */
   flushIntervalMs: number
-  /** true: each batch is synced (fdatasync) as soon as the one before is; false: only flush(), close() and a full segment sync. */
-  syncEachBatch: boolean
+  durability: Durability
   /** Wait for space when the disk is full, as long as the ring has room; otherwise a full disk is an error at once. */
   waitsForDisk: boolean
   /** True: never append to an existing segment of the day, start the next part (imports). */

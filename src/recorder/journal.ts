@@ -1,6 +1,6 @@
 // The journal as the recorder and the importers use it: its first producer, and the one that opens and closes it.
 import { asTickforgeError } from '../errors.ts'
-import { loadNative, type NativeJournal, type RecoveryReport, type Watermarks } from '../native/binding.ts'
+import { type Durability, loadNative, type NativeJournal, type RecoveryReport, type Watermarks } from '../native/binding.ts'
 import { VERSION } from '../version.ts'
 import { Producer, RING_BYTES_DEFAULT } from './producer.ts'
 import type { WhenFull } from './ring-memory.ts'
@@ -10,7 +10,8 @@ export interface JournalSettings {
   name: string
   ringBytes?: number
   flushIntervalMs?: number
-  syncEachBatch?: boolean
+  /** Default: 'batch'. */
+  durability?: Durability
   waitsForDisk?: boolean
   newPart?: boolean
   /** Default 'block'. */
@@ -60,7 +61,7 @@ function open(settings: JournalSettings): NativeJournal {
       name: settings.name,
       ringBytes: settings.ringBytes ?? RING_BYTES_DEFAULT,
       flushIntervalMs: settings.flushIntervalMs ?? 100,
-      syncEachBatch: settings.syncEachBatch ?? true,
+      durability: settings.durability ?? 'batch',
       waitsForDisk: settings.waitsForDisk ?? false,
       newPart: settings.newPart ?? false,
       writer: `tickforge ${VERSION}`,

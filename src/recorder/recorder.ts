@@ -13,7 +13,7 @@ import type {
 } from '../feeds/feed.ts'
 import { CHANNELS } from '../feeds/feed.ts'
 import { adapterFor, findVenue, parseInstrument } from '../feeds/registry.ts'
-import type { RecoveryReport, Watermarks } from '../native/binding.ts'
+import type { Durability, RecoveryReport, Watermarks } from '../native/binding.ts'
 import { GapCause } from '../records/layout.ts'
 import { formatTime } from '../records/time.ts'
 import { ReceiveClock } from './clock.ts'
@@ -40,7 +40,8 @@ export interface RecorderOptions {
   staleAfterMs?: number
   ringBytes?: number
   flushIntervalMs?: number
-  syncEachBatch?: boolean
+  /** Default: 'batch'. */
+  durability?: Durability
 }
 
 export interface RecorderStatus {
@@ -99,7 +100,7 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
       name: options.journal ?? 'main',
       ringBytes: options.ringBytes ?? RING_BYTES_DEFAULT,
       ...(options.flushIntervalMs === undefined ? {} : { flushIntervalMs: options.flushIntervalMs }),
-      ...(options.syncEachBatch === undefined ? {} : { syncEachBatch: options.syncEachBatch }),
+      ...(options.durability === undefined ? {} : { durability: options.durability }),
       waitsForDisk: true,
     })
     this.recovery = this.#journal.recovery

@@ -110,6 +110,7 @@ export const GapCause = {
   malformed: 8,
   corruptBlock: 9,
   stop: 10,
+  writeError: 11,
 } as const
 export type GapCause = (typeof GapCause)[keyof typeof GapCause]
 

@@ -20,7 +20,7 @@ export class HandWriter {
   #frame = 0
 
   constructor(directory: string, settings: Partial<JournalSettings> = {}) {
-    this.journal = new Journal({ directory, name: 'main', syncEachBatch: false, flushIntervalMs: 2, ...settings })
+    this.journal = new Journal({ directory, name: 'main', durability: 'os', flushIntervalMs: 2, ...settings })
   }
 
   /** Writes the definition of 'venue:symbol' if there is none yet, or if it is to change; returns its number. */

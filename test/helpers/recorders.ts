@@ -11,7 +11,7 @@ export interface TestRecorder {
 
 /** Makes a recorder; start() is left to the test. */
 export function testRecorder(options: RecorderOptions): TestRecorder {
-  const recorder = new Recorder({ flushIntervalMs: 5, syncEachBatch: false, ...options })
+  const recorder = new Recorder({ flushIntervalMs: 5, durability: 'os', ...options })
   const warnings: string[] = []
   recorder.on('warning', (message) => warnings.push(message))
   const failed = new Promise<never>((_, reject) => {

@@ -14,7 +14,7 @@ const MANY = Math.floor((RING / L.CELL_BYTES) * 0.9)
 
 function journalOf(settings: Partial<JournalSettings>): { journal: Journal; directory: string } {
   const directory = temporaryDirectory()
-  const journal = new Journal({ directory, name: 'main', syncEachBatch: false, ringBytes: RING, ...settings })
+  const journal = new Journal({ directory, name: 'main', durability: 'os', ringBytes: RING, ...settings })
   onTestFinished(async () => void (await journal.close().catch(() => undefined)))
   return { journal, directory }
 }

@@ -61,7 +61,7 @@ async function record(instruments: string[], options: Options): Promise<void> {
     protocols: pairs(options.protocol, '--protocol'),
     ringBytes: options.ringMb * 1024 * 1024,
     flushIntervalMs: options.flushMs,
-    syncEachBatch: options.sync,
+    durability: options.sync ? 'batch' : 'os',
   })
   const startedAt = performance.now()
   let failure: unknown
