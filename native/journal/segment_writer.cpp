@@ -220,7 +220,11 @@ void SegmentWriter::on_sync_done(int result) {
 Result<bool> SegmentWriter::fill(std::int64_t now) {
   if (!is_open()) return begin_segment(now);
   bool moved = intake_.fill_from_own(now, *segment_, filling()).moved;
-  if (holds_rings_ && !intake_.has_unsealed_own() && all_durable()) holds_rings_ = false;
+  if (holds_rings_ && !intake_.has_unsealed_own() && all_durable()) {
+    holds_rings_ = false;
+    // Nothing had to be written again.
+    if (taken_records_ == watermarks_.appended) on_probation_ = false;
+  }
   if (!intake_.has_own() && !holds_rings_ && ending_ == Ending::kNone) {
     const Intake::Filled filled = intake_.fill_from_rings(now, *segment_, filling());
     moved = moved || filled.moved;
@@ -253,7 +257,8 @@ bool SegmentWriter::should_seal(std::int64_t now) const {
   const bool can_write = writing_ == nullptr && unwritten_ == nullptr && ending_ == Ending::kNone && !filling().full();
   const std::optional<std::int64_t> since = can_write ? intake_.open_since() : std::nullopt;
   if (!since) return false;
-  if (now >= *since + options_.flush_interval_ns || holds_rings_) return true;
+  // What is written again has waited before.
+  if (now >= *since + options_.flush_interval_ns || on_probation_) return true;
   return std::any_of(intake_.lanes().begin(), intake_.lanes().end(), [&](const auto& lane) {
     // The next sync cannot begin before this one has ended: until then the block fills for it.
     return (lane->block_is_asked() && syncing_ == SyncTarget::kNone) || lane->block_is_in_the_way();

@@ -366,6 +366,47 @@ TEST_F(RecorderTest, ClosesWithTheErrorWhenTheDiskStaysFull) {
   EXPECT_EQ(read_records(only_segment()).size(), 2U);
 }
 
+TEST_F(RecorderTest, GoesOnInTheNextPartWhenASyncFails) {
+  auto faults = std::make_shared<Faults>();
+  faults->good_syncs = 0;
+  auto recorder = open_faulty(faults);
+  publish(*recorder->ring(), make_trade(kNoon, 1));
+  auto flushed = recorder->flush();
+  ASSERT_TRUE(flushed);
+  EXPECT_EQ(flushed.value().durable, 1U);
+  ASSERT_TRUE(recorder->close());
+  const auto names = segment_names(directory_.file("data"));
+  ASSERT_EQ(names.size(), 2U);
+  EXPECT_EQ(read_records(directory_.file("data/") + names[1]).size(), 3U);
+}
+
+TEST_F(RecorderTest, WritesAnOpenBlockForAProducerThatWaitsForItsRoom) {
+  for (const Durability durability : {Durability::batch(), Durability::interval(3'600'000'000'000), Durability::os()}) {
+    auto patient = options();
+    patient.name = "test" + std::to_string(static_cast<int>(durability.kind));
+    patient.flush_interval_ns = 3'600'000'000'000;
+    patient.durability = durability;
+    auto recorder = open(patient);
+    publish(*recorder->ring(), make_trade(realtime_ns(), 1));
+    EXPECT_TRUE(recorder->ring()->wait_for_space(recorder->ring()->capacity(), 20'000'000'000));
+    ASSERT_TRUE(recorder->close());
+  }
+}
+
+TEST_F(RecorderTest, MakesDurableAtOnceWhatAProducerAsksFor) {
+  auto patient = options();
+  patient.flush_interval_ns = 3'600'000'000'000;
+  patient.durability = Durability::os();
+  auto recorder = open(patient);
+  SpscRing& ring = *recorder->ring();
+  for (std::uint32_t i = 1; i <= 20; ++i) {
+    publish(ring, make_trade(realtime_ns(), i));
+    ring.ask_durable(i);
+    ASSERT_TRUE(ring.wait_durable(i, 20'000'000'000));
+  }
+  ASSERT_TRUE(recorder->close());
+}
+
 TEST_F(RecorderTest, FillsARealDiskToTheBrimAndKeepsWholeBlocks) {
   const SmallDisk disk(directory_.file("data"));
   if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a tmpfs";

@@ -4,6 +4,8 @@
 
 #include <random>
 
+#include "journal/own_records.h"
+#include "journal/recovery.h"
 #include "testing/faulty_storage.h"
 #include "testing/journal_files.h"
 
@@ -13,12 +15,12 @@ namespace {
 /// A writer without its thread: the test takes the turns.
 class SegmentWriterTest : public ::testing::Test {
  protected:
-  explicit SegmentWriterTest(bool waits_for_disk = false)
+  explicit SegmentWriterTest(Durability durability = Durability::os(), bool waits_for_disk = false)
       : rings_(RingSet::create("", SpscRing::kBytesMin).take()),
         ring_(rings_->first()),
         faults_(std::make_shared<Faults>()),
         storage_(faults_),
-        writer_(storage_, *rings_, {directory(), "test", "unit test", kFlushNs, Durability::os(), waits_for_disk}) {}
+        writer_(storage_, *rings_, {directory(), "test", "unit test", kFlushNs, durability, waits_for_disk}) {}
 
   std::string directory() const { return directory_.file("."); }
   std::string file(const char* name) const { return directory_.file(name); }
@@ -280,7 +282,7 @@ TEST_F(SegmentWriterTest, StopsAtAFullDiskWithWholeBlocksAndTrueWatermarks) {
 /// A writer that waits for space.
 class FullDiskTest : public SegmentWriterTest {
  protected:
-  FullDiskTest() : SegmentWriterTest(true) {}
+  FullDiskTest() : SegmentWriterTest(Durability::os(), true) {}
   static constexpr std::int64_t kRetryNs = 500'000'000;
 };
 
@@ -379,6 +381,308 @@ TEST_F(SegmentWriterTest, KeepsRecordingWhenTheIndexCannotBeWritten) {
   ASSERT_TRUE(scan);
   EXPECT_EQ(scan.value().records, 2U);
   EXPECT_NE(scan.value().index_state, IndexState::kOk);
+}
+
+TEST_F(SegmentWriterTest, WritesBlocksOfOneProducerEachAndSealsThemTogether) {
+  const Inlet second = rings_->add(SpscRing::kBytesMin).take();
+  for (std::int64_t i = 0; i < 3; ++i) publish(*ring_, make_trade(kNoon + i, i));
+  for (std::int64_t i = 0; i < 2 * kBlockCellsMax; ++i) publish(*second.ring, make_trade(kNoon + i, 1000 + i));
+  ASSERT_TRUE(settle(0));
+  ASSERT_TRUE(settle(kFlushNs));
+  EXPECT_EQ(ring_->progress().written, 3U);
+  EXPECT_EQ(second.ring->progress().written, 2 * kBlockCellsMax);
+  ASSERT_TRUE(writer_.finish(0));
+  const std::string path = file("2024-08-08.test.000.tfs");
+  std::vector<std::uint32_t> producers;
+  for (const BlockHeader& header : read_headers(path)) producers.push_back(header.flags >> kBlockProducerShift);
+  EXPECT_EQ(producers, (std::vector<std::uint32_t>{0, 1, 1, 0}));
+  std::vector<std::vector<std::int64_t>> prices(2);
+  for (const Bytes& record : read_records(path)) {
+    if (type_of(record) != RecordType::kTrade) continue;
+    const std::int64_t price = record_as<Trade>(record).price;
+    prices[price >= 1000 ? 1 : 0].push_back(price);
+  }
+  EXPECT_EQ(prices[0], (std::vector<std::int64_t>{0, 1, 2}));
+  ASSERT_EQ(prices[1].size(), 2 * kBlockCellsMax);
+  EXPECT_TRUE(std::is_sorted(prices[1].begin(), prices[1].end()));
+}
+
+TEST_F(SegmentWriterTest, SaysWhereTheFileAndTheRingsMeet) {
+  const Inlet second = rings_->add(SpscRing::kBytesMin).take();
+  publish(*ring_, make_trade(kNoon, 1));
+  publish(*second.ring, instrument(1, "A", kNoon));
+  ASSERT_TRUE(settle(0));
+  ASSERT_TRUE(settle(kFlushNs));
+  const auto tail = rings_->table().tail();
+  ASSERT_TRUE(tail);
+  EXPECT_EQ(tail->segment_id, writer_.segment()->segment_id());
+  EXPECT_EQ(tail->day, day_of(kNoon));
+  EXPECT_EQ(tail->file_offset, writer_.segment()->end_offset());
+  EXPECT_EQ(tail->cells[0], 1U);
+  EXPECT_EQ(tail->cells[second.producer], 2U);
+  EXPECT_EQ(tail->generations[second.producer], second.generation);
+}
+
+/// Cells stay in the ring until they are durable.
+class DurableWriterTest : public SegmentWriterTest {
+ protected:
+  explicit DurableWriterTest(Durability durability = Durability::batch()) : SegmentWriterTest(durability) {}
+
+  static constexpr std::int64_t kNow = 1'000'000;
+  std::string part(int number) const { return file(("2024-08-08.test.00" + std::to_string(number) + ".tfs").c_str()); }
+  /// Publishes trades with these prices, in a block of their own that is written.
+  Result<void> write_trades(std::int64_t first, std::int64_t count) {
+    for (std::int64_t i = first; i < first + count; ++i) publish(*ring_, make_trade(kNoon + i, i));
+    auto taken = settle(now_);
+    if (!taken) return taken;
+    return settle(now_ += kFlushNs);
+  }
+  static std::vector<std::int64_t> prices_in(const std::vector<Bytes>& records) {
+    std::vector<std::int64_t> prices;
+    for (const Bytes& record : records) {
+      if (type_of(record) == RecordType::kTrade) prices.push_back(record_as<Trade>(record).price);
+    }
+    return prices;
+  }
+
+  std::int64_t now_ = kNow;
+};
+
+TEST_F(DurableWriterTest, GivesCellsBackOnlyWhenTheyAreDurable) {
+  faults_->holds_syncs = true;
+  publish(*ring_, make_trade(kNoon, 1));
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(writer_.turn(kFlushNs * i));
+  EXPECT_EQ(ring_->progress().written, 1U);
+  EXPECT_EQ(ring_->progress().durable, 0U);
+  EXPECT_EQ(ring_->consumed(), 0U);
+  faults_->holds_syncs = false;
+  ASSERT_TRUE(settle(kNow));
+  EXPECT_EQ(ring_->progress().durable, 1U);
+  EXPECT_EQ(ring_->consumed(), 1U);
+  EXPECT_EQ(writer_.watermarks().durable, 1U);
+}
+
+TEST_F(DurableWriterTest, WritesAnOpenBlockAtOnceForWhoAsks) {
+  publish(*ring_, make_trade(kNoon, 1));
+  ASSERT_TRUE(settle(0));
+  EXPECT_EQ(writer_.watermarks().written, 0U);
+  ring_->ask_durable(1);
+  EXPECT_TRUE(writer_.has_asked());
+  ASSERT_TRUE(settle(0));
+  EXPECT_EQ(ring_->progress().durable, 1U);
+  EXPECT_FALSE(writer_.has_asked());
+}
+
+TEST_F(DurableWriterTest, GathersForWhoAsksWhileASyncIsUnderWay) {
+  faults_->holds_syncs = true;
+  for (std::uint32_t i = 1; i <= 5; ++i) {
+    publish(*ring_, make_trade(kNoon, i));
+    ring_->ask_durable(i);
+    for (int turns = 0; turns < 5; ++turns) ASSERT_TRUE(writer_.turn(0));
+  }
+  EXPECT_EQ(writer_.watermarks().written, 1U);
+  faults_->holds_syncs = false;
+  ASSERT_TRUE(settle(0));
+  EXPECT_EQ(ring_->progress().durable, 5U);
+  EXPECT_EQ(writer_.segment()->blocks_written(), 2U);
+  EXPECT_EQ(faults_->syncs, 2U);
+}
+
+TEST_F(DurableWriterTest, WritesWhatIsNotDurableIntoTheNextPartWhenASyncFails) {
+  ASSERT_TRUE(write_trades(0, 3));
+  const std::uint64_t length = std::filesystem::file_size(part(0));
+  faults_->good_syncs = 0;
+  ASSERT_TRUE(write_trades(3, 4));
+  EXPECT_EQ(writer_.watermarks().durable, 7U);
+  ASSERT_TRUE(write_trades(7, 1));
+  ASSERT_TRUE(writer_.finish(now_));
+
+  const auto before = read_records(part(0));
+  EXPECT_EQ(prices_in(before), (std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6})) << "left as it is";
+  EXPECT_GT(std::filesystem::file_size(part(0)), length);
+  EXPECT_EQ(read_headers(part(0)).back().flags & kBlockLast, 0);
+  const auto records = read_records(part(1));
+  ASSERT_EQ(records.size(), 7U);
+  EXPECT_EQ(type_of(records[0]), RecordType::kSegment);
+  const auto gap = record_as<Gap>(records[1]);
+  EXPECT_EQ(type_of(records[1]), RecordType::kGap);
+  EXPECT_EQ(gap.cause, static_cast<std::uint8_t>(GapCause::kWriteError));
+  EXPECT_EQ(gap.expected_id, 4U) << "the segment's own record and three trades are durable";
+  EXPECT_EQ(gap.received_id, kNoneU64);
+  EXPECT_EQ(gap.ts_last_good, kNoon + 2);
+  EXPECT_EQ(gap.head.ts_recv, kNoon + 3);
+  EXPECT_EQ(prices_in(records), (std::vector<std::int64_t>{3, 4, 5, 6, 7}));
+}
+
+TEST_F(DurableWriterTest, MakesTheHeadOfTheNextPartDurableBeforeAnythingElseIsInIt) {
+  ASSERT_TRUE(write_trades(0, 1));
+  faults_->good_syncs = 0;
+  for (std::int64_t i = 1; i < 4; ++i) publish(*ring_, make_trade(kNoon + i, i));
+  now_ += kFlushNs;
+  while (writer_.segment()->part() == 0) ASSERT_TRUE(writer_.turn(now_ += 10));
+  faults_->holds_syncs = true;
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(writer_.turn(now_ += kFlushNs));
+  EXPECT_EQ(writer_.segment()->blocks_written(), 1U);
+  EXPECT_EQ(writer_.segment()->records_written(), 2U) << "its own record and the gap";
+  faults_->holds_syncs = false;
+  ASSERT_TRUE(settle(now_ += kFlushNs));
+  EXPECT_EQ(writer_.watermarks().durable, 4U);
+}
+
+TEST_F(DurableWriterTest, WritesWhatIsNotDurableIntoTheNextPartWhenAWriteFails) {
+  ASSERT_TRUE(write_trades(0, 2));
+  faults_->bad_writes = 1;
+  faults_->write_error = EIO;
+  Watermarks before = writer_.watermarks();
+  publish(*ring_, make_trade(kNoon + 2, 2));
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(writer_.turn(now_ += kFlushNs));
+    const Watermarks marks = writer_.watermarks();
+    EXPECT_TRUE(marks.appended >= before.appended && marks.written >= before.written && marks.durable >= before.durable);
+    before = marks;
+  }
+  ASSERT_TRUE(writer_.finish(now_));
+  EXPECT_EQ(prices_in(read_records(part(0))), (std::vector<std::int64_t>{0, 1}));
+  const auto records = read_records(part(1));
+  EXPECT_EQ(record_as<Gap>(records[1]).expected_id, 3U);
+  EXPECT_EQ(prices_in(records), (std::vector<std::int64_t>{2}));
+}
+
+TEST_F(DurableWriterTest, RepeatsOnlyDefinitionsThatAreDurableInTheNextPart) {
+  publish(*ring_, instrument(1, "A", kNoon));
+  ASSERT_TRUE(write_trades(0, 1));
+  faults_->good_syncs = 0;
+  publish(*ring_, instrument(2, "B", kNoon + 1));
+  ASSERT_TRUE(write_trades(1, 1));
+  ASSERT_TRUE(writer_.finish(now_));
+  std::vector<std::uint32_t> copies;
+  std::vector<std::uint32_t> originals;
+  for (const Bytes& record : read_records(part(1))) {
+    if (type_of(record) != RecordType::kInstrument) continue;
+    ((head_of(record).flags & kFlagCopy) != 0 ? copies : originals).push_back(head_of(record).instrument);
+  }
+  EXPECT_EQ(copies, std::vector<std::uint32_t>{1});
+  EXPECT_EQ(originals, std::vector<std::uint32_t>{2});
+}
+
+TEST_F(DurableWriterTest, KeepsTheGapOfAStartThatWasNotDurable) {
+  ASSERT_TRUE(write_trades(0, 1));
+  ASSERT_TRUE(writer_.finish(now_));
+  auto recovered = recover_segment(part(0));
+  ASSERT_TRUE(recovered);
+  auto rings = RingSet::create("", SpscRing::kBytesMin).take();
+  SegmentWriter writer(storage_, *rings, {directory(), "test", "unit test", kFlushNs, Durability::batch(), false});
+  faults_->good_syncs = 0;
+  ASSERT_TRUE(writer.resume(part(0), recovered.value(), make_gap(GapCause::kStop, kNoon, kNoon + 5), 0));
+  publish(*rings->first(), make_trade(kNoon + 6, 6));
+  ASSERT_TRUE(writer.finish(0));
+  const auto records = read_records(part(1));
+  ASSERT_EQ(records.size(), 4U);
+  EXPECT_EQ(record_as<Gap>(records[1]).cause, static_cast<std::uint8_t>(GapCause::kWriteError));
+  EXPECT_EQ(record_as<Gap>(records[1]).expected_id, 2U);
+  EXPECT_EQ(record_as<Gap>(records[2]).cause, static_cast<std::uint8_t>(GapCause::kStop));
+  EXPECT_EQ(record_as<Gap>(records[2]).head.ts_recv, kNoon + 5);
+  EXPECT_EQ(prices_in(records), (std::vector<std::int64_t>{6}));
+}
+
+TEST_F(DurableWriterTest, SurvivesAFailureOfEachPartAsLongAsSomethingBecomesDurableBetween) {
+  for (int round = 0; round < 4; ++round) {
+    ASSERT_TRUE(write_trades(2 * round, 1));
+    faults_->good_syncs = 0;
+    ASSERT_TRUE(write_trades(2 * round + 1, 1));
+  }
+  ASSERT_TRUE(writer_.finish(now_));
+  EXPECT_EQ(segment_names(directory()).size(), 5U);
+  EXPECT_EQ(writer_.watermarks().durable, 8U);
+}
+
+TEST_F(DurableWriterTest, StopsWhenTheNextPartFailsAsWell) {
+  ASSERT_TRUE(write_trades(0, 1));
+  faults_->good_syncs = 0;
+  faults_->bad_syncs = 2;
+  const Result<void> result = write_trades(1, 1);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, "TF_IO");
+  EXPECT_NE(result.error().path.find("2024-08-08.test.001.tfs"), std::string::npos);
+  const std::uint64_t syncs = faults_->syncs;
+  const std::uint64_t length = std::filesystem::file_size(part(1));
+  writer_.abandon();
+  EXPECT_EQ(faults_->syncs, syncs);
+  EXPECT_EQ(std::filesystem::file_size(part(1)), length) << "not cut";
+  EXPECT_EQ(writer_.watermarks().durable, 1U);
+  EXPECT_EQ(ring_->consumed(), 1U) << "the other one is still there";
+}
+
+TEST_F(DurableWriterTest, EndsAPartWhoseClosingFailsWithAnother) {
+  ASSERT_TRUE(write_trades(0, 2));
+  faults_->good_syncs = 0;
+  ASSERT_TRUE(writer_.finish(now_));
+  const auto records = read_records(part(1));
+  ASSERT_EQ(records.size(), 2U);
+  EXPECT_EQ(record_as<Gap>(records[1]).expected_id, 3U) << "behind all";
+  EXPECT_NE(read_headers(part(1)).back().flags & kBlockLast, 0);
+}
+
+TEST_F(DurableWriterTest, SaysWhichConnectionsAProducerThatIsGoneLeftOpen) {
+  const Inlet second = rings_->add(SpscRing::kBytesMin).take();
+  publish(*second.ring, connection(7, ConnectionEvent::kOpen, kNoon));
+  publish(*second.ring, connection(8, ConnectionEvent::kOpen, kNoon));
+  publish(*second.ring, connection(8, ConnectionEvent::kClose, kNoon + 1));
+  second.ring->count_dropped(12, kNoon + 2);
+  publish(*ring_, make_trade(kNoon + 5, 1));
+  rings_->end(second);
+  ASSERT_TRUE(settle(0));
+  ASSERT_TRUE(settle(kFlushNs));
+  ASSERT_TRUE(settle(2 * kFlushNs));
+  EXPECT_EQ(rings_->inlets().size(), 1U) << "its number is free again";
+  EXPECT_EQ(second.ring->progress().durable, 3U);
+  ASSERT_TRUE(writer_.finish(0));
+  const auto records = read_records(part(0));
+  ASSERT_EQ(records.size(), 7U);
+  const auto gap = record_as<Gap>(records[5]);
+  EXPECT_EQ(gap.cause, static_cast<std::uint8_t>(GapCause::kUncleanStop));
+  EXPECT_EQ(gap.head.frame, std::uint64_t{7} << kFrameNumberBits);
+  EXPECT_EQ(gap.ts_last_good, kNoon + 1);
+  const auto drop = record_as<Drop>(records[6]);
+  EXPECT_EQ(type_of(records[6]), RecordType::kDrop);
+  EXPECT_EQ(drop.count, 12U);
+  EXPECT_EQ(drop.ts_first, kNoon + 2);
+}
+
+/// A sync a millisecond at most.
+class IntervalWriterTest : public DurableWriterTest {
+ protected:
+  IntervalWriterTest() : DurableWriterTest(Durability::interval(kInterval)) {}
+  static constexpr std::int64_t kInterval = 1'000'000;
+};
+
+TEST_F(IntervalWriterTest, SyncsOnceAnInterval) {
+  now_ = 0;
+  for (std::int64_t i = 0; i < 3000; ++i) ASSERT_TRUE(write_trades(i, 1));
+  EXPECT_EQ(now_, 3 * kInterval);
+  EXPECT_GE(faults_->syncs, 2U);
+  EXPECT_LE(faults_->syncs, 4U);
+  EXPECT_EQ(writer_.watermarks().written, 3000U);
+  EXPECT_EQ(writer_.deadline().value_or(0) % kInterval, 0);
+}
+
+TEST_F(IntervalWriterTest, SyncsEarlierWhenTheRingRunsShort) {
+  ASSERT_TRUE(write_trades(0, 1));
+  const std::uint64_t syncs = faults_->syncs;
+  std::int64_t price = 1;
+  while (ring_->reserve(1) != nullptr) publish(*ring_, make_trade(kNoon, price++));
+  ASSERT_TRUE(settle(now_));
+  EXPECT_GT(faults_->syncs, syncs);
+  EXPECT_NE(ring_->reserve(1), nullptr);
+}
+
+TEST_F(IntervalWriterTest, SyncsAtOnceForAFlush) {
+  ASSERT_TRUE(write_trades(0, 1));
+  publish(*ring_, make_trade(kNoon, 1));
+  ASSERT_TRUE(settle(now_));
+  writer_.ask_flush();
+  ASSERT_TRUE(settle(now_));
+  EXPECT_TRUE(writer_.is_flushed());
 }
 
 }  // namespace

@@ -22,8 +22,13 @@ struct Faults {
   /// Bytes that fit the disk; a write beyond fails with write_error.
   std::atomic<std::uint64_t> space{std::numeric_limits<std::uint64_t>::max()};
   std::atomic<int> write_error{ENOSPC};
-  /// Syncs that succeed before one fails with EIO; those after it claim success.
+  /// Syncs that succeed before `bad_syncs` fail with EIO; those after them claim success.
   std::atomic<std::int64_t> good_syncs{std::numeric_limits<std::int64_t>::max()};
+  std::atomic<std::int64_t> bad_syncs{1};
+  /// A sync that has begun ends only when this is taken back.
+  std::atomic<bool> holds_syncs{false};
+  /// This many writes fail with write_error, from now on.
+  std::atomic<std::int64_t> bad_writes{0};
   std::atomic<int> reserve_error{0};
   std::atomic<bool> index_fails{false};
   std::atomic<std::uint64_t> writes{0};
@@ -41,6 +46,10 @@ class FaultyStorage : public PosixStorage {
     if (faults_->interrupts && number % 2 == 0) return end_write(number % 4 == 0 ? -EINTR : -EAGAIN);
     const std::uint64_t space = faults_->space;
     std::size_t allowed = std::min<std::uint64_t>(faults_->write_limit, space - std::min(space, written_));
+    if (faults_->bad_writes > 0) {
+      faults_->bad_writes -= 1;
+      allowed = 0;
+    }
     if (allowed == 0) return end_write(-faults_->write_error);
     std::vector<iovec> cut;
     for (std::size_t i = 0; i < count && allowed > 0; ++i) {
@@ -55,12 +64,19 @@ class FaultyStorage : public PosixStorage {
 
   int submit_sync(int) override {
     faults_->syncs += 1;
-    ended_.sync_done = true;
-    ended_.sync_result = faults_->good_syncs-- == 0 ? -EIO : 0;
+    sync_under_way_ = true;
     return 0;
   }
 
-  Completions poll(std::int64_t) override { return std::exchange(ended_, Completions{}); }
+  Completions poll(std::int64_t) override {
+    if (sync_under_way_ && !faults_->holds_syncs) {
+      sync_under_way_ = false;
+      const std::int64_t left = faults_->good_syncs--;
+      ended_.sync_done = true;
+      ended_.sync_result = left <= 0 && left > -faults_->bad_syncs ? -EIO : 0;
+    }
+    return std::exchange(ended_, Completions{});
+  }
 
   int write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) override {
     if (faults_->index_fails) return -ENOSPC;
@@ -86,6 +102,7 @@ class FaultyStorage : public PosixStorage {
 
   std::shared_ptr<Faults> faults_;
   Completions ended_;
+  bool sync_under_way_ = false;
   std::uint64_t written_ = 0;
 };
 

@@ -19,7 +19,7 @@ beforeAll(async () => {
     name: 'test',
     ringBytes: 1 << 20,
     flushIntervalMs: 10,
-    durability: 'os',
+    durability: 'os' as const,
     waitsForDisk: false,
     newPart: false,
     writer: 'test',
