@@ -84,8 +84,9 @@ const NATIVE_LAYERS: Record<string, string[]> = {
   // The writer hands the kernel the ring's own memory, so that a record is not copied on its way to the disk.
   journal: ['base', 'format', 'ring'],
   columns: ['base', 'format'],
+  ingest: ['base', 'format', 'ring'],
   core: ['base', 'format', 'ring', 'journal', 'columns'],
-  addon: ['base', 'format', 'ring', 'journal', 'columns', 'core'],
+  addon: ['base', 'format', 'ring', 'journal', 'columns', 'core', 'ingest'],
 }
 
 /** May use everything, and nothing uses them. */

@@ -1,0 +1,79 @@
+// Numbers, exponents and print rules of the instruments that lines name, for one journal.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "format/record.h"
+#include "ingest/cell_buffer.h"
+#include "ingest/exact_number.h"
+
+namespace tickforge {
+
+/// How one kind of number of an instrument (its prices, its sizes) is written.
+struct DecimalForm {
+  std::uint8_t decimals = 0;
+  PrintRule print = PrintRule::kMinimal;
+  bool known = false;    // a number was seen
+  bool uniform = false;  // every text so far had exactly `decimals` decimals
+};
+
+struct LineInstrument {
+  std::string venue;
+  std::string symbol;
+  std::uint32_t number = 0;  // of its newest definition; 0 = not defined yet
+  DecimalForm price;
+  DecimalForm size;
+};
+
+struct DefinitionStamp {
+  std::int64_t ts_recv;
+  std::uint64_t frame;
+};
+
+class InstrumentBook {
+ public:
+  /// Next free instrument number of the journal; 0 = there is none.
+  using ClaimInstrument = std::function<std::uint32_t()>;
+
+  explicit InstrumentBook(ClaimInstrument claim, std::uint32_t instruments_max = 1u << 20);
+
+  /// The instrument, made when it is new. nullptr when a name is empty or longer than 255 bytes, a venue holds ':', or
+  /// there are instruments_max already. Allocates only for a new one.
+  LineInstrument* find(std::string_view venue, std::string_view symbol);
+
+  /// Turns numbers into mantissas at the instrument's exponents. If the definition does not fit them, a new one is
+  /// written to `out` first (kDefinitionCellsMax cells must be free). False, and nothing is changed, when a number fits no
+  /// mantissa or no instrument number is left.
+  bool fit(LineInstrument& instrument, std::span<const ExactNumber> prices, std::span<std::int64_t> price_mantissas,
+           std::span<const ExactNumber> sizes, std::span<std::int64_t> size_mantissas, DefinitionStamp stamp,
+           CellBuffer& out);
+
+  std::uint64_t definitions() const { return definitions_; }
+  std::size_t instruments() const { return instruments_.size(); }
+
+ private:
+  struct Key {
+    std::string_view venue;
+    std::string_view symbol;
+    bool operator==(const Key&) const = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const;
+  };
+
+  ClaimInstrument claim_;
+  std::uint32_t instruments_max_;
+  std::unordered_map<Key, std::unique_ptr<LineInstrument>, KeyHash> instruments_;  // keys are views of the value
+  std::uint64_t definitions_ = 0;
+};
+
+/// Two names of 255 bytes and an adapter behind the first cell.
+inline constexpr std::uint32_t kDefinitionCellsMax = 1 + (255 + 255 + 16 + kCellBytes - 1) / kCellBytes;
+
+}  // namespace tickforge
