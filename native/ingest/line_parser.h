@@ -28,20 +28,21 @@ enum class TimeUnit : std::uint8_t { kNanoseconds, kMicroseconds, kMilliseconds,
 enum class ColumnKind : std::uint8_t {
   kSymbol,    // a tag: text
   kString,    // "text"
-  kNumber,    // 1.5, 1.5d, or a binary decimal: number
+  kNumber,    // 1.5 or 1.5d: number
   kInteger,   // 15i: number
+  kDecimal,   // a binary decimal: number
   kDouble,    // a binary double: number_of_double(bits)
-  kTooLarge,  // a number that no mantissa holds
+  kTooLarge,  // a number that no mantissa holds, an infinite one
   kBoolean,   // bits is 0 or 1
   kTime,      // 15t (microseconds) or 15n: time, ns
-  kArray,     // doubles: text holds them (little-endian, row-major), bits the first dimension, see LineColumn::rows
+  kArray,     // doubles: text holds them, little-endian, row-major; rows and dimensions say how
   kNull,      // NaN, None, a null array or decimal
   kWord,      // anything else without quotes
 };
 
 struct LineColumn {
   std::string_view name;
-  std::string_view text;  // value as written, without quotes and escapes, with its suffix; of an array its doubles
+  std::string_view text;  // as written: without quotes and escapes, with its suffix; of an array its bytes
   ColumnKind kind = ColumnKind::kNull;
   std::uint8_t dimensions = 0;  // of an array
   std::uint32_t rows = 0;       // length of an array's first dimension
@@ -67,17 +68,24 @@ struct LineFault {
 enum class LineStatus : std::uint8_t {
   kRow,         // row() is one
   kFault,       // a whole line that cannot be read: row().line and fault()
-  kIncomplete,  // the line's end is not here yet; nothing is consumed
-  kTooLong,     // longer than line_bytes_max, or must become so; nothing is consumed, and nothing can follow
+  kIncomplete,  // the line's end is not here yet
+  kTooLong,     // line_bytes_max bytes are here, and its end is not: nothing can follow
 };
+
+/// Words that clients write where they have no value: None, NaN, null, nothing.
+bool is_none(std::string_view text);
+
+/// A count of units since the epoch as nanoseconds; false when it is no whole number of them, or too large.
+bool time_of_number(const ExactNumber& number, TimeUnit unit, std::int64_t& time);
 
 /// One a thread, for any number of connections: what is left of a connection's line is in its LineScan.
 class LineParser {
  public:
   explicit LineParser(LineLimits limits = {});
 
-  /// Reads the first line in [begin, end) that is not empty. `consumed` counts its bytes, those of empty lines before it, and its newline.
-  /// `scan` is the connection's, fresh at first. With `at_end` the bytes' end ends a line too (the end of an HTTP body).
+  /// Reads the first line in [begin, end) that is not empty. `consumed` counts the bytes of empty lines, and those of
+  /// the line with its newline if it was one. What comes after them must be given again, with what follows.
+  /// `scan` is the connection's, fresh at first. With `at_end` the bytes' end ends a line too: the end of an HTTP body.
   LineStatus next(const char* begin, const char* end, LineScan& scan, TimeUnit unit, bool at_end,
                   std::size_t& consumed);
 

@@ -19,13 +19,11 @@ inline constexpr std::uint8_t kArrayDimensionsMax = 32;
 /// costs that sends lines. A few words; one a connection. Bytes that are no line protocol end at the next newline.
 class LineScan {
  public:
-  /// Reads on in a line that begins at `begin`; what was there before must be there again. True when the line has ended:
-  /// seen() bytes, its newline included.
+  /// Reads on in a line that begins at `begin`; what was there before must be there again. True when the line has
+  /// ended: seen() bytes, its newline included.
   bool advance(const char* begin, const char* end);
   /// Bytes of the line that were looked at.
   std::size_t seen() const { return at_; }
-  /// No value of the line can be longer than what a line may have: bytes that the line needs at least.
-  std::size_t needs() const { return at_ + skip_; }
   void reset() { *this = LineScan(); }
 
  private:
