@@ -11,8 +11,8 @@
 
 namespace tickforge {
 
-/// Fixed memory for `capacity` cells of 64 bytes, aligned to 64. One thread. Whatever has been put in must be published, in
-/// this order: definitions among it are taken as known from the moment they are written here.
+/// Fixed memory for `capacity` cells, aligned to 64 bytes. One thread. Whatever has been put in must be published, in
+/// this order: the definitions among it count as known from the moment they are written here.
 class CellBuffer {
  public:
   explicit CellBuffer(std::uint32_t capacity)

@@ -20,7 +20,9 @@ struct DecimalForm {
   std::uint8_t decimals = 0;
   PrintRule print = PrintRule::kMinimal;
   bool known = false;    // a number was seen
-  bool uniform = false;  // every text so far had exactly `decimals` decimals
+  bool uniform = false;  // every number so far was written with exactly `decimals` decimals
+
+  bool operator==(const DecimalForm&) const = default;
 };
 
 struct LineInstrument {
@@ -31,9 +33,16 @@ struct LineInstrument {
   DecimalForm size;
 };
 
-struct DefinitionStamp {
-  std::int64_t ts_recv;
-  std::uint64_t frame;
+/// Numbers of one kind of a row, and the mantissas that they become.
+struct NumberList {
+  std::span<const ExactNumber> numbers;
+  std::int64_t* mantissas;  // as many
+};
+
+enum class FitStatus : std::uint8_t {
+  kFits,
+  kUnrepresentable,  // a number fits no 64-bit mantissa, or not one with the others
+  kNoNumber,         // no instrument number is left
 };
 
 class InstrumentBook {
@@ -47,12 +56,10 @@ class InstrumentBook {
   /// there are instruments_max already. Allocates only for a new one.
   LineInstrument* find(std::string_view venue, std::string_view symbol);
 
-  /// Turns numbers into mantissas at the instrument's exponents. If the definition does not fit them, a new one is
-  /// written to `out` first (kDefinitionCellsMax cells must be free). False, and nothing is changed, when a number fits no
-  /// mantissa or no instrument number is left.
-  bool fit(LineInstrument& instrument, std::span<const ExactNumber> prices, std::span<std::int64_t> price_mantissas,
-           std::span<const ExactNumber> sizes, std::span<std::int64_t> size_mantissas, DefinitionStamp stamp,
-           CellBuffer& out);
+  /// Turns a row's numbers into mantissas at the instrument's exponents. If its definition does not fit them, a new one
+  /// is written to `out` first: kDefinitionCellsMax cells must be free. Unless they fit, nothing is changed.
+  FitStatus fit(LineInstrument& instrument, const NumberList& prices, const NumberList& sizes, std::int64_t ts_recv,
+                std::uint64_t frame, CellBuffer& out);
 
   std::uint64_t definitions() const { return definitions_; }
   std::size_t instruments() const { return instruments_.size(); }
@@ -73,7 +80,11 @@ class InstrumentBook {
   std::uint64_t definitions_ = 0;
 };
 
-/// Two names of 255 bytes and an adapter behind the first cell.
-inline constexpr std::uint32_t kDefinitionCellsMax = 1 + (255 + 255 + 16 + kCellBytes - 1) / kCellBytes;
+/// What a definition written here says of the reading that made it.
+inline constexpr std::string_view kLineAdapter = "line";
+
+/// Two names of 255 bytes and the adapter behind the first cell.
+inline constexpr std::uint32_t kDefinitionCellsMax =
+    1 + static_cast<std::uint32_t>((255 + 255 + kLineAdapter.size() + kCellBytes - 1) / kCellBytes);
 
 }  // namespace tickforge
