@@ -12,8 +12,8 @@
 
 namespace tickforge {
 
-/// What became of the lines. Every line that is not empty is in exactly one of trades, quotes, books, unmapped, unparseable,
-/// unrepresentable.
+/// What became of the lines. Every line that is not empty counts in exactly one of trades, quotes, books, unmapped,
+/// unparseable, unrepresentable.
 struct LineCounts {
   std::uint64_t lines = 0;
   std::uint64_t trades = 0;
@@ -55,8 +55,8 @@ class LineIngest {
   LineIngest(const LineMapping& mapping, InstrumentBook& book, LineLimits limits = {});
   ~LineIngest();
 
-  /// Takes whole lines from [begin, end) and appends their records to `out`. All records of a line are written, or none and
-  /// kFull is returned. The bytes that were not consumed must be given again, at the front, with what follows.
+  /// Takes whole lines from [begin, end) and appends their records to `out`: all records of a line, or none and kFull.
+  /// The bytes that were not consumed must be given again, at the front, with what follows.
   /// ts_recv: when the bytes were read from the socket. With `at_end` the last line needs no newline.
   FeedResult feed(LineSource& source, const char* begin, const char* end, std::int64_t ts_recv, bool at_end,
                   CellBuffer& out);

@@ -1,7 +1,9 @@
 // What the rows of a table mean: which record they become and which column is what. docs/INGEST.md, section "Lines".
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,10 +42,12 @@ enum class ColumnRole : std::uint8_t {
   kSnapshot,  // a boolean, in place of RowRule::snapshot
 };
 
+inline constexpr std::size_t kColumnRoles = static_cast<std::size_t>(ColumnRole::kSnapshot) + 1;
+
 struct ColumnRule {
   std::string name;  // `{n}` in it stands for the number of a book's level
   ColumnRole role = ColumnRole::kIgnore;
-  TimeUnit unit = TimeUnit::kNanoseconds;  // of a time without t or n
+  std::optional<TimeUnit> unit;  // of a time without t or n; none = only times with t or n are taken
 };
 
 struct RowRule {
