@@ -1,6 +1,12 @@
 // The journal as the recorder and the importers use it: its first producer, and the one that opens and closes it.
 import { asTickforgeError } from '../errors.ts'
-import { type Durability, loadNative, type NativeJournal, type RecoveryReport, type Watermarks } from '../native/binding.ts'
+import {
+  type Durability,
+  loadNative,
+  type NativeJournal,
+  type RecoveryReport,
+  type Watermarks,
+} from '../native/binding.ts'
 import { VERSION } from '../version.ts'
 import { Producer, RING_BYTES_DEFAULT } from './producer.ts'
 import type { WhenFull } from './ring-memory.ts'

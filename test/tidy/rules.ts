@@ -90,7 +90,7 @@ const NATIVE_LAYERS: Record<string, string[]> = {
 }
 
 /** May use everything, and nothing uses them. */
-const TESTING = ['test', 'testing', 'simulation', 'stress']
+const TESTING = ['test', 'testing', 'simulation', 'stress', 'fuzz']
 
 const PACKAGES: { names: string; pattern: RegExp; home: RegExp; bad: string }[] = [
   { names: 'ws', pattern: /^ws$/, home: /^src\/(recorder|simulate)\//, bad: "import x from 'ws'" },
