@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "ingest/short_bytes.h"
+
 namespace tickforge {
 namespace {
 
@@ -109,8 +111,7 @@ InstrumentBook::InstrumentBook(ClaimInstrument claim, std::uint32_t instruments_
     : claim_(std::move(claim)), instruments_max_(instruments_max) {}
 
 std::size_t InstrumentBook::KeyHash::operator()(const Key& key) const {
-  const std::hash<std::string_view> hash;
-  return hash(key.symbol) * 31 + hash(key.venue);
+  return hash_bytes(key.symbol, hash_bytes(key.venue, 0));
 }
 
 LineInstrument* InstrumentBook::find(std::string_view venue, std::string_view symbol) {

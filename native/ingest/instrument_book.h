@@ -50,7 +50,7 @@ class InstrumentBook {
   /// Next free instrument number of the journal; 0 = there is none.
   using ClaimInstrument = std::function<std::uint32_t()>;
 
-  explicit InstrumentBook(ClaimInstrument claim, std::uint32_t instruments_max = 1u << 20);
+  explicit InstrumentBook(ClaimInstrument claim, std::uint32_t instruments_max = 1u << 16);
 
   /// The instrument, made when it is new. nullptr when a name is empty or longer than 255 bytes, a venue holds ':', or
   /// there are instruments_max already. Allocates only for a new one.

@@ -19,9 +19,14 @@ std::string_view lower_case(std::string_view text, std::array<char, kVenueBytesM
   return {memory.data(), text.size()};
 }
 
+/// Whether the text is one of these words, in letters of any size.
 bool is_word(std::string_view text, std::initializer_list<std::string_view> words) {
-  std::array<char, kVenueBytesMax> memory;
-  return std::find(words.begin(), words.end(), lower_case(text, memory)) != words.end();
+  const auto same = [text](std::string_view word) {
+    return word.size() == text.size() && std::equal(word.begin(), word.end(), text.begin(), [](char a, char b) {
+             return a == b || (b >= 'A' && b <= 'Z' && a == b + ('a' - 'A'));
+           });
+  };
+  return std::any_of(words.begin(), words.end(), same);
 }
 
 ExactNumber double_at(const char* bytes, ValueStatus& status) {

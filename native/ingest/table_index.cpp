@@ -70,8 +70,18 @@ TableIndex::TableIndex(const LineMapping& mapping) {
 }
 
 TableRule* TableIndex::find(std::string_view table, std::string_view& venue) {
+  if (last_ != nullptr && table.size() == last_table_.size() &&
+      same_bytes(table.data(), last_table_.data(), table.size())) {
+    venue = table.substr(last_venue_at_, last_venue_bytes_);
+    return last_;
+  }
   for (TableRule& rule : rules_) {
-    if (rule.takes(table, venue)) return &rule;
+    if (!rule.takes(table, venue)) continue;
+    last_ = &rule;
+    last_table_ = table;
+    last_venue_at_ = venue.empty() ? 0 : static_cast<std::size_t>(venue.data() - table.data());
+    last_venue_bytes_ = venue.size();
+    return &rule;
   }
   return nullptr;
 }

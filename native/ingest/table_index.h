@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ingest/line_mapping.h"
+#include "ingest/short_bytes.h"
 
 namespace tickforge {
 
@@ -38,9 +39,7 @@ class TableRule {
   const ColumnUse& use(std::size_t position, std::string_view name) {
     if (position >= remembered_.size()) remembered_.resize(position + 16);
     Remembered& one = remembered_[position];
-    if (one.length != name.size() || std::char_traits<char>::compare(one.name.data(), name.data(), name.size()) != 0) {
-      look_up(one, name);
-    }
+    if (one.length != name.size() || !same_bytes(one.name.data(), name.data(), name.size())) look_up(one, name);
     return one.use;
   }
 
@@ -81,6 +80,11 @@ class TableIndex {
 
  private:
   std::vector<TableRule> rules_;
+  // What was found last: most rows are of the table of the row before.
+  TableRule* last_ = nullptr;
+  std::string last_table_;
+  std::size_t last_venue_at_ = 0;
+  std::size_t last_venue_bytes_ = 0;
 };
 
 }  // namespace tickforge
