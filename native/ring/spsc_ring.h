@@ -15,9 +15,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "base/mapped_region.h"
+#include "base/unique_fd.h"
 #include "format/record.h"
 #include "ring/futex.h"
 #include "ring/shared_memory.h"
@@ -84,7 +86,12 @@ class SpscRing {
   /// The next progress of the consumer, room included, makes `event` (an eventfd) readable. Look at progress() after
   /// this call, before sleeping. A producer of the consumer's own process only.
   void tell_progress() { words_->progress_waiting.store(1, std::memory_order_seq_cst); }
-  void set_progress_event(int event) { progress_event_.store(event, std::memory_order_release); }
+  /// At most once. The ring keeps it: a consumer that is about to write to it has the ring, too.
+  void set_progress_event(UniqueFd event) {
+    progress_event_owner_ = std::move(event);
+    // Partner: tell_producer().
+    progress_event_.store(progress_event_owner_.get(), std::memory_order_release);
+  }
   /// Counts records that were refused because the ring was full. The producer writes a drop record when there is room
   /// again; if it ends before, the consumer does.
   void count_dropped(std::uint64_t records, std::int64_t ts_recv);
@@ -201,6 +208,7 @@ class SpscRing {
   std::uint32_t seen_tail_ = 0;
   Bell* bell_;
   Bell* readers_bell_;
+  UniqueFd progress_event_owner_;
   std::atomic<int> progress_event_{-1};
 };
 
