@@ -19,7 +19,7 @@ inline constexpr std::uint16_t kVersion = 1;
 inline constexpr std::size_t kTokenBytesMax = 1024;
 
 /// Which watermark an acknowledgement is about. Each one includes those before.
-enum class Level : std::uint8_t {
+enum class AckLevel : std::uint8_t {
   kNone = 0,      // nothing is acknowledged; refusals are told all the same
   kAppended = 1,  // the journal's writer has taken it over
   kWritten = 2,   // handed to the kernel: survives the recorder, not a power cut
@@ -30,7 +30,7 @@ enum class Level : std::uint8_t {
 struct Hello {
   std::uint32_t magic;
   std::uint16_t version;
-  std::uint8_t level;  // Level
+  std::uint8_t level;  // AckLevel
   std::uint8_t reserved;
   std::uint16_t token_length;
   std::uint16_t reserved2;
@@ -58,7 +58,7 @@ enum class AnswerKind : std::uint8_t {
 struct AnswerHeader {
   std::uint16_t bytes;  // of the whole answer, header included
   std::uint8_t kind;    // AnswerKind
-  std::uint8_t level;   // Level of an acknowledgement
+  std::uint8_t level;   // AckLevel of an acknowledgement
   std::uint16_t code;   // Code of a refusal or an error
   std::uint16_t reserved;
   std::uint64_t batch;  // of a welcome: 0; of an error: the batch that it is about, or 0
@@ -102,10 +102,36 @@ enum class Code : std::uint16_t {
 
 inline bool ends_connection(Code code) { return static_cast<std::uint16_t>(code) < 100; }
 
+/// As counters and documents call it.
+inline const char* name_of(Code code) {
+  switch (code) {
+    case Code::kNone: return "none";
+    case Code::kBadHello: return "bad_hello";
+    case Code::kVersion: return "version";
+    case Code::kToken: return "token";
+    case Code::kBadHeader: return "bad_header";
+    case Code::kTooLarge: return "too_large";
+    case Code::kBadChecksum: return "bad_checksum";
+    case Code::kBatchNumber: return "batch_number";
+    case Code::kTimeout: return "timeout";
+    case Code::kStopping: return "stopping";
+    case Code::kWriterFailed: return "writer_failed";
+    case Code::kTextRefused: return "text_refused";
+    case Code::kMalformed: return "malformed";
+    case Code::kUnknownType: return "unknown_type";
+    case Code::kForbidden: return "forbidden";
+    case Code::kInstrument: return "instrument";
+    case Code::kConnection: return "connection";
+    case Code::kTime: return "time";
+    case Code::kLimit: return "limit";
+  }
+  return "";
+}
+
 inline std::uint32_t crc_of(const Hello& hello) { return crc32c(&hello, offsetof(Hello, crc)); }
 inline std::uint32_t crc_of(const BatchHeader& header) { return crc32c(&header, offsetof(BatchHeader, crc)); }
 
-inline Hello make_hello(Level level, std::size_t token_length) {
+inline Hello make_hello(AckLevel level, std::size_t token_length) {
   Hello hello{kHelloMagic, kVersion, static_cast<std::uint8_t>(level), 0, static_cast<std::uint16_t>(token_length), 0, 0};
   hello.crc = crc_of(hello);
   return hello;

@@ -136,6 +136,13 @@ const TEXT_BANS: { name: string; pattern: RegExp; applies: RegExp; home?: RegExp
     home: /^native\/journal\/io_ring\.cpp$/,
     bad: { path: 'native/journal/writer.cpp', text: '#include <liburing.h>' },
   },
+  {
+    name: 'talks to epoll only in native/ingest/epoll_loop.cpp',
+    pattern: /\bepoll_(create1?|ctl|p?wait2?)\(|#include\s*[<"]sys\/(epoll|eventfd)\.h[>"]/,
+    applies: /^native\/.*\.(h|cpp)$/,
+    home: /^native\/ingest\/epoll_loop\.cpp$/,
+    bad: { path: 'native/ingest/server.cpp', text: '#include <sys/epoll.h>' },
+  },
 ]
 
 const layerRule = (

@@ -1,0 +1,48 @@
+// The binary protocol of docs/PROTOCOL.md, the server's side.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "ingest/batch_intake.h"
+#include "ingest/protocol.h"
+
+namespace tickforge {
+
+class BinaryProtocol : public Protocol {
+ public:
+  BinaryProtocol(IngestContext& context, AnswerBuffer& answers)
+      : Protocol(answers), context_(context), intake_(context) {}
+
+  Taken take(const std::uint8_t* bytes, std::size_t length) override;
+  void progressed(const RingProgress& progress) override;
+  bool owes_answer() const override { return !waiting_.empty(); }
+  bool admitted() const override { return admitted_; }
+  bool leave(const std::uint8_t* rest, std::size_t length) override;
+  void end(wire::Code code, std::string_view text) override { fail(code, 0, text); }
+
+ private:
+  /// Everything up to `batch` has reached the level when the ring's watermark reaches `position`.
+  struct Waiting {
+    std::uint32_t position;
+    std::uint64_t batch;
+  };
+
+  Taken take_hello(const std::uint8_t* bytes, std::size_t length);
+  /// Bytes of the batch that were used: 0 when it is not whole or something ended the connection.
+  Taken take_batch(const std::uint8_t* bytes, std::size_t length);
+  void welcome();
+  void fail(wire::Code code, std::uint64_t batch, std::string_view text);
+  void answer(wire::AnswerKind kind, wire::Code code, std::uint64_t batch, std::string_view text);
+
+  IngestContext& context_;
+  BatchIntake intake_;
+  wire::AckLevel level_ = wire::AckLevel::kNone;
+  bool admitted_ = false;
+  std::uint64_t last_batch_ = 0;
+  /// One entry a read, not a batch; at most as many as the ring has cells.
+  std::deque<Waiting> waiting_;
+};
+
+}  // namespace tickforge

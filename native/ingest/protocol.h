@@ -1,0 +1,49 @@
+// What a client speaks, as a machine over bytes: no sockets, no clock, so that tests and fuzzers drive it directly.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "ingest/answer_buffer.h"
+#include "ingest/wire.h"
+#include "ring/spsc_ring.h"
+
+namespace tickforge {
+
+/// What became of bytes.
+struct Taken {
+  std::size_t used = 0;    // the rest must be given again, at the front, with what follows
+  std::size_t needed = 0;  // bytes that the rest must have before anything more can be taken; 0 = not known
+  bool blocked = false;    // the ring has no room: give the rest again when it has
+};
+
+/// One client's. Answers go into the buffer that it was made with; the owner sends them.
+class Protocol {
+ public:
+  explicit Protocol(AnswerBuffer& answers) : answers_(answers) {}
+  Protocol(const Protocol&) = delete;
+  Protocol& operator=(const Protocol&) = delete;
+  virtual ~Protocol() = default;
+
+  virtual Taken take(const std::uint8_t* bytes, std::size_t length) = 0;
+  /// Writes the answers that have become due. Not while older ones have not been sent: the newest one says it all.
+  virtual void progressed(const RingProgress&) {}
+  /// An answer is owed that depends on the ring's progress.
+  virtual bool owes_answer() const { return false; }
+  /// Let in: the time for a hello no longer counts.
+  virtual bool admitted() const = 0;
+  /// The client sent its last byte; `rest` is what it sent behind the last whole unit. False when there was no room in the
+  /// ring for what must be said: to be called again with the same.
+  virtual bool leave(const std::uint8_t* rest, std::size_t length) = 0;
+  /// Tells the client, in its language, why the server ends the connection, and takes nothing more.
+  virtual void end(wire::Code code, std::string_view text) = 0;
+  /// Nothing more is taken; the connection is closed when the answers are sent.
+  bool ended() const { return ended_; }
+
+ protected:
+  AnswerBuffer& answers_;
+  bool ended_ = false;
+};
+
+}  // namespace tickforge
