@@ -28,6 +28,8 @@ export const ERRORS = {
   TF_VENUE_REFUSED: [9, 'the reason is the one that the venue gave'],
   TF_FRAME_TOO_LARGE: [10, 'raise --ring-mb'],
   TF_RING_FULL: [10, 'write less, or raise --ring-mb'],
+  TF_LISTEN: [9, 'choose another address, or end the process that has it'],
+  TF_INSECURE_LISTEN: [2, 'set a token, or listen on a Unix socket or a loopback address'],
   TF_PORT_IN_USE: [9, 'choose another --port'],
   TF_INTERNAL: [1, 'this is a defect: please report it with the message'],
 } as const satisfies Record<string, readonly [number, string]>

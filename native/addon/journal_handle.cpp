@@ -7,6 +7,7 @@
 #include "addon/napi_args.h"
 #include "addon/registration.h"
 #include "addon/ring_access.h"
+#include "addon/server_handle.h"
 #include "base/clock.h"
 #include "core/bench_fill.h"
 #include "journal/segment_name.h"
@@ -168,7 +169,8 @@ Napi::Function JournalHandle::define(Napi::Env env) {
                       InstanceMethod<&JournalHandle::flush>("flush"), InstanceMethod<&JournalHandle::close>("close"),
                       InstanceMethod<&JournalHandle::watermarks>("watermarks"),
                       InstanceMethod<&JournalHandle::error>("error"),
-                      InstanceMethod<&JournalHandle::stalled>("stalled")});
+                      InstanceMethod<&JournalHandle::stalled>("stalled"),
+                      InstanceMethod<&JournalHandle::start_server>("startServer")});
 }
 
 JournalHandle::JournalHandle(const Napi::CallbackInfo& info) : ObjectWrap(info) {
@@ -217,6 +219,8 @@ Napi::Value JournalHandle::watermarks(const Napi::CallbackInfo& info) {
 Napi::Value JournalHandle::error(const Napi::CallbackInfo& info) { return to_js(info.Env(), recorder_->error()); }
 
 Napi::Value JournalHandle::stalled(const Napi::CallbackInfo& info) { return to_js(info.Env(), recorder_->stalled()); }
+
+Napi::Value JournalHandle::start_server(const Napi::CallbackInfo& info) { return ServerHandle::start(info, recorder_); }
 
 void register_journal(Napi::Env env, Napi::Object exports) {
   auto constructor = std::make_shared<Napi::FunctionReference>(Napi::Persistent(JournalHandle::define(env)));

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "journal/durability.h"
@@ -53,6 +54,21 @@ class OptionReader {
     if (value.IsString()) return value.As<Napi::String>().Utf8Value();
     fail(std::string(name) + " must be a string");
     return {};
+  }
+
+  std::vector<std::string> strings(const char* name) {
+    const Napi::Value value = get(name);
+    if (failed_) return {};
+    std::vector<std::string> texts;
+    bool good = value.IsArray();
+    const std::uint32_t length = good ? value.As<Napi::Array>().Length() : 0;
+    for (std::uint32_t i = 0; i < length && good; ++i) {
+      const Napi::Value item = value.As<Napi::Array>().Get(i);
+      good = item.IsString();
+      if (good) texts.push_back(item.As<Napi::String>().Utf8Value());
+    }
+    if (!good) fail(std::string(name) + " must be an array of strings");
+    return texts;
   }
 
   bool boolean(const char* name) {

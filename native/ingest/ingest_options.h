@@ -14,6 +14,7 @@ namespace tickforge {
 struct IngestOptions {
   std::vector<std::string> listen;  // unix:PATH, tcp:HOST:PORT
   std::string token;                // of every client; empty = none is wanted
+  std::string mapping;              // of lines to records, JSON; empty = the one that is built in
   std::size_t ring_bytes = std::size_t{16} << 20;
   std::uint32_t clients_max = 1024;
   std::uint32_t payload_bytes_max = 1 << 20;  // of a batch

@@ -91,6 +91,7 @@ IngestServer::IngestServer(RingSet& rings, IngestOptions options, Inlet inlet, E
 IngestServer::~IngestServer() { stop(); }
 
 void IngestServer::stop() {
+  const std::lock_guard stopping(stop_mutex_);
   if (!thread_.joinable()) return;
   stop_asked_.store(true, std::memory_order_release);
   wake_.signal();

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <optional>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -37,7 +37,7 @@ class IngestServer {
   const std::vector<std::string>& addresses() const { return addresses_; }
   const IngestStats& stats() const { return stats_; }
   /// Tells the clients, ends what they left open in the journal, closes everything and ends the thread. What was taken
-  /// from them is in the ring; who wants it durable flushes the journal. Calling it again does nothing.
+  /// from them is in the ring; who wants it durable flushes the journal. Any thread; calling it again does nothing.
   void stop();
 
  private:
@@ -90,6 +90,7 @@ class IngestServer {
   IngestStats stats_;
   std::thread thread_;
   std::atomic<bool> stop_asked_{false};
+  std::mutex stop_mutex_;
 
   // The thread's.
   IngestContext context_;

@@ -83,6 +83,8 @@ export interface NativeJournal extends NativeRing {
   error(): NativeError | null
   /** TF_DISK_FULL while the writer waits for space, else null. */
   stalled(): NativeError | null
+  /** Throws NativeError-shaped errors: TF_USAGE, TF_LISTEN, TF_INSECURE_LISTEN, TF_LINE_MAPPING, TF_SHARED_MEMORY. */
+  startServer(options: ServerOptions): NativeServer
 }
 
 /** A producer of a journal that another process records. */
@@ -125,6 +127,56 @@ export interface JournalOptions {
   newPart: boolean
   /** Who writes, for the segment record: 'tickforge 0.1.0'. */
   writer: string
+}
+
+export interface ServerOptions {
+  /** `unix:PATH`, `tcp:HOST:PORT`, `tcp:[IPV6]:PORT`; port 0 lets the system choose. */
+  listen: string[]
+  /** What every client must show; '' = nothing. Without it only Unix sockets and loopback addresses are allowed. */
+  token: string
+  maxClients: number
+  /** Largest payload of a batch. The ring must hold two of them and 512 KiB. */
+  maxFrameBytes: number
+  /** A client that sends nothing for so long is closed; 0 = never. */
+  idleMs: number
+  /** Bytes of the server's own ring, a power of two of at least 1 MiB. */
+  ringBytes: number
+  /** What lines of text become, as JSON text; '' = the mapping that is built in. */
+  mapping: string
+}
+
+/** Counts since the server started, but for `clients` and `connections`, which say how many there are now. */
+export interface ServerStats {
+  clients: bigint
+  clientsTotal: bigint
+  /** Beyond `maxClients`, or for want of a file descriptor. */
+  clientsRefused: bigint
+  /** Read from clients. */
+  bytes: bigint
+  batches: bigint
+  /** Of batches. */
+  records: bigint
+  /** Of HTTP. */
+  requests: bigint
+  lines: bigint
+  /** Lines that became a record other than text. */
+  rows: bigint
+  definitions: bigint
+  /** Of clients to venues. */
+  connections: bigint
+  /** Times that a client was not read from because the ring had no room. */
+  waits: bigint
+  /** By reason, as docs/PROTOCOL.md numbers them: token, malformed, instrument ... */
+  refused: Record<string, bigint>
+}
+
+/** Takes records from other processes into the journal that it was started on. */
+export interface NativeServer {
+  /** As given, with the ports that were chosen. */
+  readonly addresses: string[]
+  stats(): ServerStats
+  /** Tells the clients, records their end, closes the addresses. Call it before the journal's close(). */
+  close(): Promise<void>
 }
 
 /** A segment of the past or of a running recorder, mapped read-only. */
