@@ -164,6 +164,16 @@ Listener::~Listener() {
   if (now.st_dev == made_.st_dev && now.st_ino == made_.st_ino) ::unlink(path_.c_str());
 }
 
+Listener::Outcome Listener::turn_away() {
+  spare_.reset();
+  // Only now is it known whether somebody waits: the kernel looks for a descriptor first.
+  UniqueFd client(::accept4(fd(), nullptr, nullptr, SOCK_CLOEXEC));
+  const bool waited = static_cast<bool>(client);
+  client.reset();
+  spare_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  return waited ? Outcome::kRefused : Outcome::kNone;
+}
+
 Listener::Outcome Listener::accept(UniqueFd& client) {
   for (;;) {
     client.reset(::accept4(fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
@@ -173,12 +183,7 @@ Listener::Outcome Listener::accept(UniqueFd& client) {
         return Outcome::kNone;
       case EMFILE:
       case ENFILE:
-        if (!spare_) return Outcome::kPause;
-        spare_.reset();
-        client.reset(::accept4(fd(), nullptr, nullptr, SOCK_CLOEXEC));
-        client.reset();
-        spare_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-        return Outcome::kRefused;
+        return spare_ ? turn_away() : Outcome::kPause;
       case ENOBUFS:
       case ENOMEM:
         return Outcome::kPause;

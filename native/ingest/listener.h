@@ -45,6 +45,7 @@ class Listener {
   Outcome accept(UniqueFd& client);
 
  private:
+  Outcome turn_away();
   Listener(UniqueFd fd, std::string address) : fd_(std::move(fd)), address_(std::move(address)) {}
   static Result<Listener> open_unix(const std::string& path);
   static Result<Listener> open_tcp(const ListenAddress& where, const std::string& text, bool has_token);

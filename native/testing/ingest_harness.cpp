@@ -71,26 +71,25 @@ std::vector<Bytes> PlayedWriter::wait_for(std::size_t count) {
   return all;
 }
 
-BareClient::BareClient(const std::string& text) {
+bool connect_to(int fd, const std::string& text) {
   auto address = parse_listen_address(text);
-  EXPECT_TRUE(address) << text;
-  if (!address) return;
-  int connected = -1;
+  if (!address) return false;
   if (address.value().is_unix) {
-    fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un to{};
     to.sun_family = AF_UNIX;
     std::strncpy(to.sun_path, address.value().path.c_str(), sizeof to.sun_path - 1);
-    connected = ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to);
-  } else {
-    fd_.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.value().port)));
-    ::inet_pton(AF_INET, address.value().host.c_str(), &to.sin_addr);
-    connected = ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to);
+    return ::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
   }
-  EXPECT_EQ(connected, 0) << text << ": " << std::strerror(errno);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.value().port)));
+  ::inet_pton(AF_INET, address.value().host.c_str(), &to.sin_addr);
+  return ::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
+}
+
+BareClient::BareClient(const std::string& address)
+    : fd_(::socket(address.rfind("unix:", 0) == 0 ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  EXPECT_TRUE(connect_to(fd_.get(), address)) << address << ": " << std::strerror(errno);
   const timeval limit{20, 0};
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);

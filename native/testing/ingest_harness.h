@@ -64,6 +64,9 @@ struct Answer {
   bool closed = false;  // instead of an answer
 };
 
+/// Connects a socket to an address as IngestServer::addresses() has it; false with errno.
+bool connect_to(int fd, const std::string& address);
+
 /// A blocking socket; everything fails the test after 20 seconds.
 class BareClient {
  public:
