@@ -44,6 +44,7 @@ int main() {
   VALUE("BLOCK_ALIGN", kBlockAlign);
   VALUE("BLOCK_BYTES_MAX", kBlockBytesMax);
   VALUE("BLOCK_HEADER_BYTES", sizeof(BlockHeader));
+  VALUE("BLOCK_PRODUCER_SHIFT", kBlockProducerShift);
   VALUE("INDEX_ENTRY_BYTES", sizeof(IndexEntry));
 
   enumeration("RecordType", {{"segment", u(RecordType::kSegment)},

@@ -15,6 +15,7 @@ export const CONTROL_MAGIC = 826492500
 export const BLOCK_ALIGN = 4096
 export const BLOCK_BYTES_MAX = 1048576
 export const BLOCK_HEADER_BYTES = 64
+export const BLOCK_PRODUCER_SHIFT = 8
 export const INDEX_ENTRY_BYTES = 64
 
 export const RecordType = {
