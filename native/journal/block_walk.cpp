@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/crc32c.h"
+#include "format/record_check.h"
 #include "journal/file_window.h"
 
 namespace tickforge {
@@ -197,14 +198,42 @@ Result<BlockState> read_block(int fd, const std::string& path, std::uint64_t seg
   return whole ? BlockState::kWhole : BlockState::kDamaged;
 }
 
-void append_entry(std::vector<IndexEntry>& entries, const WalkedBlock& block) {
-  const auto last = [&entries] { return entries.empty() ? nullptr : &entries.back(); };
+bool payload_holds(const std::uint8_t* payload, std::size_t length) {
+  bool held = true;
+  const bool walked =
+      for_each_record(payload, length, [&held](const RecordHead& head) { held &= contents_hold(head); });
+  return walked && held;
+}
+
+Result<bool> is_whole_block(int fd, const std::string& path, std::uint64_t offset) {
+  BlockHeader header;
+  auto read = read_fully(fd, path, &header, sizeof header, offset);
+  if (!read) return read.error();
+  if (read.value() != sizeof header || !header_holds(header)) return false;
+  std::vector<std::uint8_t> payload(header.payload_length);
+  read = read_fully(fd, path, payload.data(), payload.size(), offset + sizeof header);
+  if (!read) return read.error();
+  return read.value() == payload.size() && crc32c(payload.data(), payload.size()) == header.payload_crc;
+}
+
+namespace {
+
+void append(const IndexEntry* before, std::vector<IndexEntry>& entries, const WalkedBlock& block) {
+  const auto last = [&] { return entries.empty() ? before : &entries.back(); };
   for (std::uint64_t i = 0; i < block.missing; ++i) {
     const IndexEntry entry = make_missing_entry(last());
     entries.push_back(entry);
   }
   const IndexEntry entry = make_entry(last(), block.header, block.offset);
   entries.push_back(entry);
+}
+
+}  // namespace
+
+void append_entry(std::vector<IndexEntry>& entries, const WalkedBlock& block) { append(nullptr, entries, block); }
+
+void append_entry_behind(const IndexEntry& before, std::vector<IndexEntry>& entries, const WalkedBlock& block) {
+  append(&before, entries, block);
 }
 
 }  // namespace tickforge

@@ -81,8 +81,13 @@ BlockState check_against_entry(const BlockHeader& header, std::uint64_t segment_
 Result<BlockState> read_block(int fd, const std::string& path, std::uint64_t segment_id, const IndexEntry& entry,
                               std::vector<std::uint8_t>& block);
 
+/// Whether a block of any segment that is whole begins at `offset`. Errors: TF_IO.
+Result<bool> is_whole_block(int fd, const std::string& path, std::uint64_t offset);
+
 /// Grows `entries`, one a block number, while blocks are walked.
 void append_entry(std::vector<IndexEntry>& entries, const WalkedBlock& block);
+/// The same where `before` is the entry in front of the first of `entries`.
+void append_entry_behind(const IndexEntry& before, std::vector<IndexEntry>& entries, const WalkedBlock& block);
 
 /// Calls `visit(const RecordHead&)` for each record of a payload until one would leave it. True = the walk ends exactly
 /// at the end of the payload.
@@ -98,5 +103,9 @@ bool for_each_record(const std::uint8_t* payload, std::size_t length, Visit&& vi
   }
   return true;
 }
+
+/// The records of a whole block fill its payload and count no more than they hold. A block is whole when it is what its
+/// writer wrote; that can be nonsense all the same, and whoever walks its records must come to its end.
+bool payload_holds(const std::uint8_t* payload, std::size_t length);
 
 }  // namespace tickforge

@@ -96,14 +96,23 @@ IndexHeader make_index_header(std::uint64_t segment_id) {
   return header;
 }
 
-bool entry_holds(const IndexEntry* previous, const IndexEntry& entry) {
+bool index_header_holds(const IndexHeader& header) {
+  return header.magic == kIndexMagic && header.version == kFormatVersion && header.entry_bytes == sizeof(IndexEntry) &&
+         header.header_crc == crc32c(&header, kCrcBytes);
+}
+
+bool entry_is_whole(const IndexEntry& entry) {
   if (entry.entry_crc != crc_of(entry)) return false;
+  return is_missing(entry) || (entry.length >= sizeof(BlockHeader) && entry.length <= kBlockBytesMax &&
+                               entry.length % kCellBytes == 0);
+}
+
+bool entry_holds(const IndexEntry* previous, const IndexEntry& entry) {
+  if (!entry_is_whole(entry)) return false;
   if (is_missing(entry)) {
     const IndexEntry expected = make_missing_entry(previous);
     return std::memcmp(&entry, &expected, sizeof entry) == 0;
   }
-  if (entry.length < sizeof(BlockHeader) || entry.length > kBlockBytesMax || entry.length % kCellBytes != 0)
-    return false;
   IndexEntry expected = continue_from(previous);
   const bool after_missing = previous != nullptr && is_missing(*previous);
   // Where a block was lost, its bytes and record numbers are skipped; otherwise they go on without a hole.
@@ -138,9 +147,7 @@ Result<IndexFile> read_index(const std::string& segment_path) {
   IndexHeader header{};
   auto read = read_fully(fd.get(), path, &header, sizeof header, 0);
   if (!read) return read.error();
-  index.header_holds = read.value() == sizeof header && header.magic == kIndexMagic &&
-                       header.version == kFormatVersion && header.entry_bytes == sizeof(IndexEntry) &&
-                       header.header_crc == crc32c(&header, kCrcBytes);
+  index.header_holds = read.value() == sizeof header && index_header_holds(header);
   if (!index.header_holds) return index;
   index.segment_id = header.segment_id;
 
@@ -184,13 +191,17 @@ bool entries_agree(const std::vector<IndexEntry>& derived, const std::vector<Ind
   return entries.size() <= derived.size() && std::equal(entries.begin(), entries.end(), derived.begin(), agree);
 }
 
-IndexState compare_index(const IndexFile& index, std::uint64_t segment_id, const std::vector<IndexEntry>& derived) {
+IndexState compare_index(const IndexFile& index, std::uint64_t segment_id, const std::vector<IndexEntry>& derived,
+                         IndexEnd end) {
+  const bool limited = end == IndexEnd::kLimited;
   if (!index.exists) return derived.empty() ? IndexState::kOk : IndexState::kMissing;
-  if (derived.empty()) return index.entries.empty() ? IndexState::kOk : IndexState::kWrong;
-  const bool complete = index.header_holds && index.ends_with_entries && index.segment_id == segment_id &&
-                        index.entries.size() == derived.size();
-  const bool same = complete && entries_agree(derived, index.entries);
-  return same ? IndexState::kOk : IndexState::kWrong;
+  if (derived.empty()) return limited || index.entries.empty() ? IndexState::kOk : IndexState::kWrong;
+  if (!index.header_holds || index.segment_id != segment_id) return IndexState::kWrong;
+  const bool complete = limited ? index.entries.size() >= derived.size()
+                                : index.ends_with_entries && index.entries.size() == derived.size();
+  if (!complete) return IndexState::kWrong;
+  const auto last = index.entries.begin() + static_cast<std::ptrdiff_t>(derived.size());
+  return entries_agree(derived, {index.entries.begin(), last}) ? IndexState::kOk : IndexState::kWrong;
 }
 
 Result<void> write_index(const std::string& segment_path, std::uint64_t segment_id,

@@ -23,9 +23,14 @@ IndexEntry make_missing_entry(const IndexEntry* previous);
 constexpr bool is_missing(const IndexEntry& entry) { return entry.length == 0; }
 
 IndexHeader make_index_header(std::uint64_t segment_id);
+/// Magic, version, size of an entry and CRC are right.
+bool index_header_holds(const IndexHeader& header);
 
 /// First byte after the block and its padding.
 constexpr std::uint64_t end_of(const IndexEntry& entry) { return align_up(entry.offset + entry.length, kBlockAlign); }
+
+/// The entry's CRC holds, and a length that a block can have; or 0.
+bool entry_is_whole(const IndexEntry& entry);
 
 /// The entry's CRC holds and all it says agrees with the entry before it (null for block 0).
 bool entry_holds(const IndexEntry* previous, const IndexEntry& entry);
@@ -56,9 +61,13 @@ Result<IndexFile> read_index(const std::string& segment_path);
 /// anything.
 bool entries_agree(const std::vector<IndexEntry>& derived, const std::vector<IndexEntry>& entries);
 
+/// Whether an index may say more than the blocks that count: behind a limit it may (docs/FORMAT.md, "Parts").
+enum class IndexEnd { kExact, kLimited };
+
 /// Holds an index file against the entries that were derived from the blocks. It may still describe a block that was
 /// damaged later; every other entry must say what the block says. Without blocks, no index is needed.
-IndexState compare_index(const IndexFile& index, std::uint64_t segment_id, const std::vector<IndexEntry>& derived);
+IndexState compare_index(const IndexFile& index, std::uint64_t segment_id, const std::vector<IndexEntry>& derived,
+                         IndexEnd end = IndexEnd::kExact);
 
 /// Replaces the index file: temporary file, sync, rename, sync of the directory.
 Result<void> write_index(const std::string& segment_path, std::uint64_t segment_id,

@@ -30,10 +30,11 @@ std::uint16_t flag_of(std::uint8_t type) {
 /// Holds what the records of a block say against what its header says.
 class ScanCollector {
  public:
-  explicit ScanCollector(SegmentScan& scan) : scan_(scan) {}
+  ScanCollector(SegmentScan& scan, std::uint64_t limit) : scan_(scan), limit_(limit) {}
 
   void block(const WalkedBlock& block) {
     const BlockHeader& header = block.header;
+    if (cut_ || header.first_record >= limit_) return behind_limit(header);
     if (block.missing == 0 && header.first_record != next_record_) fail(block, "its first record is not the next one");
     if (block.missing > 0 && header.first_record < next_record_) fail(block, "its first record was there before");
     records(block);
@@ -47,7 +48,21 @@ class ScanCollector {
       scan_.max_ts_recv = std::max(scan_.max_ts_recv, header.max_ts_recv);
     }
     next_record_ = header.first_record + header.record_count;
+    scan_.corrupt_blocks += block.missing;
     append_entry(scan_.entries, block);
+  }
+
+  /// Counts what is missing in front of the limit.
+  void end() {
+    if (limit_ == kNoLimit || next_record_ >= limit_) return;
+    scan_.corrupt_blocks += 1;
+    problem("records " + std::to_string(next_record_) + " to " + std::to_string(limit_ - 1) +
+            " are missing, which were there when the next part was begun");
+  }
+  /// Between the last block that counts and those behind the limit; end() knows what is missing there.
+  bool is_at_limit(const Damage& damage) const {
+    const std::uint64_t last = scan_.entries.empty() ? 0 : end_of(scan_.entries.back());
+    return limit_ != kNoLimit && damage.offset >= last;
   }
 
   void problem(std::string words) {
@@ -55,6 +70,12 @@ class ScanCollector {
   }
 
  private:
+  void behind_limit(const BlockHeader& header) {
+    if (!cut_) scan_.rewritten_first = header.block_number;
+    cut_ = true;
+    scan_.rewritten_blocks = header.block_number + 1 - scan_.rewritten_first;
+  }
+
   void records(const WalkedBlock& block) {
     const BlockHeader& header = block.header;
     std::uint32_t count = 0;
@@ -103,32 +124,37 @@ class ScanCollector {
   }
 
   SegmentScan& scan_;
+  std::uint64_t limit_;
   std::uint64_t next_record_ = 0;
+  bool cut_ = false;
 };
 
 }  // namespace
 
-Result<SegmentScan> scan_segment(const std::string& path) {
+Result<SegmentScan> scan_segment(const std::string& path, std::uint64_t limit) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return system_error(errno == ENOENT ? "TF_NO_DIRECTORY" : "TF_IO", "opening", path, errno);
   SegmentScan scan;
   scan.path = path;
-  ScanCollector collector(scan);
+  ScanCollector collector(scan, limit);
   auto walked = walk_blocks(fd.get(), path, {}, WalkDepth::kPayloads,
                             [&collector](const WalkedBlock& block) { collector.block(block); });
   if (!walked) return walked.error();
   const WalkEnd& end = walked.value();
   scan.segment_id = end.segment_id.value_or(0);
-  scan.corrupt_blocks = end.missing_blocks;
-  scan.torn_tail_bytes = end.torn_tail_bytes;
+  // Behind a limit nothing is torn; in front of it, what is missing at the end is damage of its own.
+  if (limit == kNoLimit) scan.torn_tail_bytes = end.torn_tail_bytes;
+  if (limit != kNoLimit) scan.closed = false;
   for (const Damage& damage : end.damage) {
+    if (collector.is_at_limit(damage)) continue;
     if (damage.blocks == 0) scan.order_errors += 1;
     collector.problem(std::to_string(damage.blocks) + " blocks from " + std::to_string(damage.first_block) +
                       " on are damaged (" + std::to_string(damage.length) + " bytes at offset " +
                       std::to_string(damage.offset) + "): " + std::string(damage.reason));
   }
-  if (end.torn_tail_bytes > 0) {
-    collector.problem(std::to_string(end.torn_tail_bytes) + " bytes at offset " + std::to_string(end.end_offset) +
+  collector.end();
+  if (scan.torn_tail_bytes > 0) {
+    collector.problem(std::to_string(scan.torn_tail_bytes) + " bytes at offset " + std::to_string(end.end_offset) +
                       " belong to no whole block");
   }
   auto bytes = size_of_file(fd.get(), path);
@@ -136,7 +162,8 @@ Result<SegmentScan> scan_segment(const std::string& path) {
   scan.file_bytes = bytes.value();
   auto index = read_index(path);
   if (!index) return index.error();
-  scan.index_state = compare_index(index.value(), scan.segment_id, scan.entries);
+  scan.index_state = compare_index(index.value(), scan.segment_id, scan.entries,
+                                   limit == kNoLimit ? IndexEnd::kExact : IndexEnd::kLimited);
   if (scan.index_state == IndexState::kWrong) collector.problem("the index does not say what the blocks say");
   return scan;
 }

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "format/segment.h"
 #include "journal/segment_index.h"
+#include "journal/segment_parts.h"
 
 namespace tickforge {
 
@@ -23,6 +24,9 @@ struct SegmentScan {
   std::uint64_t order_errors = 0;
   IndexState index_state = IndexState::kMissing;
   bool closed = false;
+  /// Blocks behind the limit, which the next part has again: they count nowhere else.
+  std::uint64_t rewritten_first = 0;
+  std::uint64_t rewritten_blocks = 0;
   std::int64_t min_ts_recv = kNoneI64;
   std::int64_t max_ts_recv = kNoneI64;
   std::uint64_t file_bytes = 0;
@@ -33,7 +37,8 @@ struct SegmentScan {
 
 inline constexpr std::size_t kProblemsMax = 16;
 
-/// Reads a whole segment, record by record, without trusting its index. Errors as walk_blocks.
-Result<SegmentScan> scan_segment(const std::string& path);
+/// Reads a whole segment, record by record, without trusting its index; of a part with a limit only what is before it.
+/// Errors as walk_blocks.
+Result<SegmentScan> scan_segment(const std::string& path, std::uint64_t limit = kNoLimit);
 
 }  // namespace tickforge

@@ -198,12 +198,12 @@ TEST_F(SegmentReaderTest, ABlockThatTheIndexCallsLostIsReadWhenItIsThere) {
 TEST_F(SegmentReaderTest, FindsTheFirstBlockThatCanHoldATime) {
   const auto builder = sample_segment(5);  // block b ends at 1000 + 1000 * (b + 1)
   write_file(path_, builder.file());
-  const SegmentReader reader = open();
-  EXPECT_EQ(reader.find(kNoneI64), 0u);
-  EXPECT_EQ(reader.find(2000), 0u);
-  EXPECT_EQ(reader.find(2001), 1u);
-  EXPECT_EQ(reader.find(6000), 4u);
-  EXPECT_EQ(reader.find(6001), 5u);
+  SegmentReader reader = open();
+  EXPECT_EQ(reader.find(kNoneI64).value(), 0u);
+  EXPECT_EQ(reader.find(2000).value(), 0u);
+  EXPECT_EQ(reader.find(2001).value(), 1u);
+  EXPECT_EQ(reader.find(6000).value(), 4u);
+  EXPECT_EQ(reader.find(6001).value(), 5u);
 }
 
 TEST_F(SegmentReaderTest, FindsRecordsAfterTheClockStepsBack) {
@@ -212,9 +212,9 @@ TEST_F(SegmentReaderTest, FindsRecordsAfterTheClockStepsBack) {
   builder.add(testing::make_trade(1000, 1)).end_block();
   builder.add(testing::make_trade(6000, 2)).end_block();
   write_file(path_, builder.file());
-  const SegmentReader reader = open();
-  EXPECT_EQ(reader.find(900), 0u);
-  EXPECT_EQ(reader.find(5500), 2u);
+  SegmentReader reader = open();
+  EXPECT_EQ(reader.find(900).value(), 0u);
+  EXPECT_EQ(reader.find(5500).value(), 2u);
   EXPECT_EQ(reader.index()[2].back_steps, 1u);
 }
 
