@@ -5,8 +5,9 @@ import { listSegments } from './log/directory.ts'
 import { type Damage, Segment } from './log/segment.ts'
 import { type DaySummary, summarize } from './log/summary.ts'
 import type { ColumnTableType } from './native/binding.ts'
-import { type Query, type ResolvedQuery, resolveQuery } from './replay/query.ts'
-import { type RecordBatch, replay, windows } from './replay/replay.ts'
+import type { RecordView } from './records/record-view.ts'
+import { type Query, type ResolvedQuery, resolveQuery, type TimeInput, toTime } from './replay/query.ts'
+import { firstAt, type RecordBatch, replay, windows } from './replay/replay.ts'
 
 /** Blocks that an export maps at once. */
 const EXPORT_WINDOW_BYTES = 16 << 20
@@ -75,6 +76,14 @@ export class Log {
         for (const batch of replay(segments, resolved)) yield batch
       },
     }
+  }
+
+  /**
+   * The first record at or after a time that can be read, of whatever type; undefined when there is none. Takes microseconds, whatever
+   * the size of the log; the first one that names an instrument waits for the definitions of its segment. Throws TF_BAD_TIME, TF_IO.
+   */
+  seek(time: TimeInput): RecordView | undefined {
+    return firstAt(this.segments, toTime(time, 'time'))
   }
 
   /**

@@ -2,6 +2,7 @@
 import { type Dirent, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { TickforgeError } from '../errors.ts'
+import { loadNative } from '../native/binding.ts'
 
 /** `<day>.<journal>.<part>.tfs` (docs/FORMAT.md, "Files"). */
 const SEGMENT_NAME = /^(\d{4}-\d{2}-\d{2})\.([a-z0-9_-]{1,32})\.(\d{3,})\.tfs$/
@@ -12,10 +13,12 @@ export interface SegmentFile {
   day: string
   journal: string
   part: number
+  /** Records from this number on are written again in the next part and do not count here; undefined: all do. */
+  limit: bigint | undefined
 }
 
 /**
- * Segment files of a directory by day, journal and part. Throws TF_NO_DIRECTORY, or TF_FOREIGN_DIRECTORY when nothing in it is ours.
+ * Segment files of a directory by day, journal and part, each with its limit. Throws TF_NO_DIRECTORY, or TF_FOREIGN_DIRECTORY when nothing in it is ours.
  */
 export function listSegments(directory: string): SegmentFile[] {
   let entries: Dirent[]
@@ -30,7 +33,7 @@ export function listSegments(directory: string): SegmentFile[] {
     const parts = entry.isFile() ? SEGMENT_NAME.exec(entry.name) : null
     if (parts === null) return []
     const [, day, journal, part] = parts as unknown as [string, string, string, string]
-    return [{ path: join(directory, entry.name), day, journal, part: Number.parseInt(part, 10) }]
+    return [{ path: join(directory, entry.name), day, journal, part: Number.parseInt(part, 10), limit: undefined }]
   })
   if (files.length === 0) {
     const ours = entries.some((entry) => entry.name === 'tickforge.lock' || entry.name.endsWith('.tfc'))
@@ -39,7 +42,13 @@ export function listSegments(directory: string): SegmentFile[] {
       : `'${directory}' holds no segments of tickforge`
     throw new TickforgeError(ours ? 'TF_EMPTY_RANGE' : 'TF_FOREIGN_DIRECTORY', what, { path: directory })
   }
-  return files.sort((a, b) => compare(a.day, b.day) || compare(a.journal, b.journal) || a.part - b.part)
+  files.sort((a, b) => compare(a.day, b.day) || compare(a.journal, b.journal) || a.part - b.part)
+  for (const [i, file] of files.entries()) {
+    const before = files[i - 1]
+    if (before?.day === file.day && before.journal === file.journal)
+      before.limit = loadNative().limitOfPartBefore(file.path) ?? undefined
+  }
+  return files
 }
 
 function compare(a: string, b: string): number {

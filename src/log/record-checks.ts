@@ -77,7 +77,7 @@ export class RecordChecks {
     if (type === L.RecordType.book) this.#book(area, at)
     else if (type === L.RecordType.gap) this.#gap(area, at)
     else if (type === L.RecordType.connection) this.#connection(area, at)
-    else if (type === L.RecordType.drop) this.counts.drops++
+    else if (type === L.RecordType.drop) this.#drop(area, at)
     else if (type === L.RecordType.text) this.#text(area, at)
     else if (type === L.RecordType.trade) this.#sequence(area, at, L.TRADE_SEQUENCE)
     else if (type === L.RecordType.quote && isExtended(area, at)) this.#sequence(area, at, L.QUOTE_SEQUENCE)
@@ -176,6 +176,17 @@ export class RecordChecks {
 
   #gap(area: CellArea, at: number): void {
     this.counts.gaps++
+    // Nothing is missing: it says where the part before ends, and this one repeats what follows there.
+    if (area.u8[at + L.GAP_CAUSE] !== L.GapCause.writeError) this.#startAnew(area, at)
+  }
+
+  #drop(area: CellArea, at: number): void {
+    this.counts.drops++
+    this.#startAnew(area, at)
+  }
+
+  /** Something is missing before this record, of its instrument, its connection or the journal. */
+  #startAnew(area: CellArea, at: number): void {
     const connection = connectionOf(area, at)
     const instrument = area.u32[(at + L.HEAD_INSTRUMENT) >> 2] as number
     const key = area.definitions[instrument]?.key

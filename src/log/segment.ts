@@ -1,7 +1,6 @@
 // One segment, opened for reading: its index, its definitions, its blocks in windows.
 import { asTickforgeError } from '../errors.ts'
-import type { LoadedBlocks, NativeSegment } from '../native/binding.ts'
-import { loadNative } from '../native/binding.ts'
+import { loadNative, type NativeSegment } from '../native/binding.ts'
 import { type InstrumentDefinition, readDefinition } from '../records/definition.ts'
 import * as L from '../records/layout.ts'
 import { CellArea } from '../records/record-view.ts'
@@ -22,6 +21,8 @@ export interface Window {
   /** Number of the first block in the index. */
   first: number
   count: number
+  /** Of the first block in the file. */
+  offset: number
   /** Three numbers a block: offset and length of its payload (0 if it cannot be read), number of its first record. */
   payloads: Float64Array
   /** Positions of blocks that fail their CRC or are gone. A whole block may be empty. */
@@ -50,60 +51,41 @@ export interface PlacedDamage {
 export class Segment {
   readonly file: SegmentFile
   readonly native: NativeSegment
-  /** By number. */
-  readonly definitions: (InstrumentDefinition | undefined)[] = []
   /** Found while reading; each window names its own. */
   readonly damage: Damage[] = []
 
-  #index!: ArrayBuffer
-  #i64!: BigInt64Array
-  #u16!: Uint16Array
-  #u32!: Uint32Array
-  #minTsRecv = L.NONE_I64
+  /** By number; undefined until somebody asks for them. */
+  #definitions: (InstrumentDefinition | undefined)[] | undefined
+  /** Of the index that they were found with. */
+  #definedBy = -1
 
   /** Throws TF_NO_DIRECTORY, TF_FOREIGN_DIRECTORY, TF_NEWER_FORMAT, TF_CORRUPT, TF_IO. */
   constructor(file: SegmentFile) {
     this.file = file
-    try {
-      this.native = loadNative().openSegment(file.path)
-    } catch (thrown) {
-      throw asTickforgeError(thrown)
-    }
-    this.#takeIndex()
+    this.native = asking(() => loadNative().openSegment(file.path, file.limit))
   }
 
+  /** By number. The first one who asks waits for the whole index and all blocks with definitions. */
+  get definitions(): readonly (InstrumentDefinition | undefined)[] {
+    return this.#definitions ?? this.#loadDefinitions([])
+  }
   get blockCount(): number {
-    return this.#index.byteLength / L.INDEX_ENTRY_BYTES
+    return this.native.blockCount
+  }
+  /** Grows when blocks have contradicted the index: block numbers that were not loaded yet may mean others, or more. */
+  get generation(): number {
+    return this.native.generation
   }
   /** Smallest receive time of a block that is there, NONE_I64 without blocks. */
   get minTsRecv(): bigint {
-    return this.#minTsRecv
+    return asking(() => this.native.minTsRecv)
   }
   get maxTsRecv(): bigint {
-    return this.blockCount === 0 ? L.NONE_I64 : this.field(this.blockCount - 1, L.INDEX_RUNNING_MAX_TS_RECV)
+    return this.native.maxTsRecv
   }
 
   close(): void {
     this.native.close()
-  }
-
-  min(block: number): bigint {
-    return this.field(block, L.INDEX_MIN_TS_RECV)
-  }
-  max(block: number): bigint {
-    return this.field(block, L.INDEX_MAX_TS_RECV)
-  }
-  records(block: number): number {
-    return this.#u32[block * ENTRY_WORDS * 2 + (L.INDEX_RECORD_COUNT >> 2)] as number
-  }
-  firstRecord(block: number): bigint {
-    return this.field(block, L.INDEX_FIRST_RECORD)
-  }
-  flags(block: number): number {
-    return this.#u16[block * ENTRY_WORDS * 4 + (L.INDEX_FLAGS >> 1)] as number
-  }
-  private field(block: number, offset: number): bigint {
-    return this.#i64[block * ENTRY_WORDS + (offset >> 3)] as bigint
   }
 
   /**
@@ -111,122 +93,144 @@ export class Segment {
    * are held against the index, so that one that lies about times hides nothing there.
    */
   range(from: bigint, to: bigint): [first: number, end: number] {
-    for (;;) {
-      const index = this.#index
-      const first = this.native.find(from)
-      const end = this.#end(first, to)
-      for (const block of [first - 1, first, end - 1, end]) {
-        if (block >= 0 && block < this.blockCount) this.#load(block, 1)
-      }
-      if (index === this.#index) return [first, end]
-    }
+    return asking(() => this.native.range(from, to))
   }
 
-  /** First block behind those that can hold a record before `ts`, from `block` on. */
-  #end(block: number, ts: bigint): number {
-    const steps = (i: number): number => this.#u32[i * ENTRY_WORDS * 2 + (L.INDEX_BACK_STEPS >> 2)] as number
-    const last = this.blockCount - 1
-    if (block > last) return this.blockCount
-    if (steps(block) === steps(last)) {
-      // Times only increase from here on: a binary search.
-      let low = block
-      let high = this.blockCount
-      while (low < high) {
-        const middle = (low + high) >> 1
-        if (this.min(middle) >= ts) high = middle
-        else low = middle + 1
-      }
-      return low
-    }
-    let end = this.blockCount
-    while (end > block && this.min(end - 1) >= ts) end--
-    return end
+  /** The first record at or after `ts` that can be read, and where it begins in its block; undefined when there is none. */
+  seek(ts: bigint): { area: CellArea; at: number } | undefined {
+    const found = asking(() => this.native.seek(ts))
+    return found === null ? undefined : { area: new CellArea(found.buffer, this), at: found.at }
   }
 
   /** Maps blocks from `first` on, up to `end` or a window's size. Damaged ones are noted and have no payload. */
   window(first: number, end: number, maxBytes = WINDOW_BYTES): Window {
-    const loaded = this.#load(first, maxBytes)
-    const base = this.field(first, L.INDEX_OFFSET)
+    const loaded = asking(() => this.native.load(first, maxBytes))
+    // An index that turned out to lie may have hidden some.
+    if (this.#definitions !== undefined && this.#definedBy !== this.generation) this.#loadDefinitions(this.#definitions)
+    const entries = new EntryList(loaded.entries)
+    const base = entries.offset(0)
     const count = Math.min(loaded.count, end - first)
     const payloads = new Float64Array(count * PAYLOAD_FIELDS)
     const unreadable = new Set(loaded.damaged)
     const damage: PlacedDamage[] = []
     for (let i = 0; i < count; i++) {
-      const block = first + i
       const at = PAYLOAD_FIELDS * i
-      const length = this.#length(block)
-      const firstRecord = this.firstRecord(block)
-      payloads[at] = Number(this.field(block, L.INDEX_OFFSET) - base) + L.BLOCK_HEADER_BYTES
+      const length = entries.length(i)
+      const firstRecord = entries.firstRecord(i)
+      payloads[at] = Number(entries.offset(i) - base) + L.BLOCK_HEADER_BYTES
       payloads[at + 1] = unreadable.has(i) ? 0 : length - L.BLOCK_HEADER_BYTES
       payloads[at + 2] = Number(firstRecord)
       // The place of a block that is gone: how much went with it is known from the next one that is there.
       if (length === 0) continue
       // Numbers that do not fit together without a lost block between them are a defect of the writer, not damage.
-      const lost = block > 0 && this.#length(block - 1) === 0
-      const expected = lost ? this.#expectedRecord(block) : firstRecord
-      if (lost) damage.push({ before: i, damage: this.#note(expected, firstRecord, block, this.min(block)) })
+      const before = first + i === 0 ? undefined : i - 1
+      if (before !== undefined && entries.length(before) === 0) {
+        damage.push({
+          before: i,
+          damage: this.#note(entries, before, entries.endRecord(before), firstRecord, entries.min(i)),
+        })
+      }
       if (unreadable.has(i)) {
-        const endRecord = firstRecord + BigInt(this.records(block))
-        const tsAfter = block + 1 < this.blockCount ? this.min(block + 1) : this.max(block)
-        damage.push({ before: i, damage: this.#note(firstRecord, endRecord, block, tsAfter) })
+        const tsAfter = first + i + 1 < this.blockCount ? entries.min(i + 1) : entries.max(i)
+        damage.push({ before: i, damage: this.#note(entries, before, firstRecord, entries.endRecord(i), tsAfter) })
       }
     }
-    const area = new CellArea(loaded.buffer, this.definitions)
-    return { area, buffer: loaded.buffer, first, count, payloads, unreadable, damage: joined(damage) }
+    const { limit } = this.file
+    const { missingFrom } = this.native
+    if (limit !== undefined && missingFrom !== null && first + count === this.blockCount) {
+      const last = entries.max(count - 1)
+      damage.push({ before: count, damage: this.#note(entries, count - 1, missingFrom, limit, last) })
+    }
+    const area = new CellArea(loaded.buffer, this)
+    return {
+      area,
+      buffer: loaded.buffer,
+      first,
+      count,
+      offset: Number(base),
+      payloads,
+      unreadable,
+      damage: joined(damage),
+    }
   }
 
-  #expectedRecord(block: number): bigint {
-    return block === 0 ? 0n : this.firstRecord(block - 1) + BigInt(this.records(block - 1))
-  }
-
-  #note(firstRecord: bigint, endRecord: bigint, block: number, tsAfter: bigint): Damage {
+  #note(
+    entries: EntryList,
+    before: number | undefined,
+    firstRecord: bigint,
+    endRecord: bigint,
+    tsAfter: bigint,
+  ): Damage {
     const known = this.damage.find((one) => one.firstRecord === firstRecord && one.endRecord === endRecord)
     if (known !== undefined) return known
-    const before = block === 0 ? L.NONE_I64 : this.field(block - 1, L.INDEX_RUNNING_MAX_TS_RECV)
-    const found = { path: this.file.path, firstRecord, endRecord, tsBefore: before, tsAfter }
+    const tsBefore = before === undefined ? L.NONE_I64 : entries.runningMax(before)
+    const found = { path: this.file.path, firstRecord, endRecord, tsBefore, tsAfter }
     this.damage.push(found)
     return found
   }
 
-  #length(block: number): number {
-    return this.#u32[block * ENTRY_WORDS * 2 + (L.INDEX_LENGTH >> 2)] as number
-  }
-
-  /** Loads blocks; the index is another one behind it if they contradicted it. */
-  #load(first: number, maxBytes: number): LoadedBlocks {
-    try {
-      const loaded = this.native.load(first, maxBytes)
-      if (this.native.index !== this.#index) this.#takeIndex()
-      return loaded
-    } catch (thrown) {
-      throw asTickforgeError(thrown)
-    }
-  }
-
-  #takeIndex(): void {
-    const { index } = this.native
-    this.#index = index
-    this.#i64 = new BigInt64Array(index)
-    this.#u16 = new Uint16Array(index)
-    this.#u32 = new Uint32Array(index)
-    this.#minTsRecv = L.NONE_I64
-    for (let block = 0; block < this.blockCount; block++) {
-      if (this.#length(block) === 0) continue
-      if (this.#minTsRecv === L.NONE_I64 || this.min(block) < this.#minTsRecv) this.#minTsRecv = this.min(block)
-    }
-    this.#loadDefinitions()
-  }
-
-  #loadDefinitions(): void {
-    for (let block = 0; block < this.blockCount; block++) {
-      if ((this.flags(block) & L.BlockFlag.hasDefinitions) === 0) continue
+  #loadDefinitions(definitions: (InstrumentDefinition | undefined)[]): typeof definitions {
+    this.#definitions = definitions
+    // The first time, this reads the whole index.
+    const blocks = asking(() => this.native.definitionBlocks)
+    const known = this.generation
+    this.#definedBy = known
+    for (const block of blocks) {
       const window = this.window(block, block + 1, 1)
+      // With another index came another list of blocks, and window() has gone through that.
+      if (this.#definedBy !== known) break
       forEachRecord(window, (at) => {
         if (window.area.u8[at + L.HEAD_TYPE] !== L.RecordType.instrument) return
         const definition = readDefinition(window.area.u8, at)
-        this.definitions[definition.number] = definition
+        definitions[definition.number] = definition
       })
     }
+    return definitions
+  }
+}
+
+/** Entries of a loaded window by position; -1 is the block before it. */
+class EntryList {
+  readonly #i64: BigInt64Array
+  readonly #u32: Uint32Array
+
+  constructor(entries: ArrayBuffer) {
+    this.#i64 = new BigInt64Array(entries)
+    this.#u32 = new Uint32Array(entries)
+  }
+  offset(i: number): bigint {
+    return this.#field(i, L.INDEX_OFFSET)
+  }
+  /** Of header and payload; 0 for a block that is gone. */
+  length(i: number): number {
+    return this.#u32[(i + 1) * ENTRY_WORDS * 2 + (L.INDEX_LENGTH >> 2)] as number
+  }
+  firstRecord(i: number): bigint {
+    return this.#field(i, L.INDEX_FIRST_RECORD)
+  }
+  /** Number of the first record behind the block. */
+  endRecord(i: number): bigint {
+    return this.firstRecord(i) + BigInt(this.#u32[(i + 1) * ENTRY_WORDS * 2 + (L.INDEX_RECORD_COUNT >> 2)] as number)
+  }
+  min(i: number): bigint {
+    return this.#field(i, L.INDEX_MIN_TS_RECV)
+  }
+  max(i: number): bigint {
+    return this.#field(i, L.INDEX_MAX_TS_RECV)
+  }
+  runningMax(i: number): bigint {
+    return this.#field(i, L.INDEX_RUNNING_MAX_TS_RECV)
+  }
+  #field(i: number, offset: number): bigint {
+    return this.#i64[(i + 1) * ENTRY_WORDS + (offset >> 3)] as bigint
+  }
+}
+
+function asking<Answer>(question: () => Answer): Answer {
+  try {
+    return question()
+  } catch (thrown) {
+    throw asTickforgeError(thrown)
   }
 }
 

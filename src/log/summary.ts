@@ -25,6 +25,8 @@ export interface DaySummary {
   texts: number
   /** Records that cannot be read. */
   damaged: number
+  /** What is worth knowing and no fault, in words. */
+  remarks: string[]
   instruments: InstrumentSummary[]
 }
 
@@ -49,6 +51,7 @@ export function summarize(
         gaps: 0,
         texts: 0,
         damaged: 0,
+        remarks: [],
         instruments: [],
       }
       entry = { day, instruments: new Map() }
@@ -67,6 +70,11 @@ function addSegment(day: DaySummary, instruments: Map<string, InstrumentSummary>
   day.segments++
   day.blocks += segment.blockCount
   day.bytes += segment.native.fileBytes
+  const { limit, part, journal } = segment.file
+  if (limit !== undefined)
+    day.remarks.push(
+      `part ${part} of ${journal} ends before record ${limit}: what follows is written again in the next part`,
+    )
   if (segment.blockCount === 0) return
   if (day.records === 0 || segment.minTsRecv < day.from) day.from = segment.minTsRecv
   if (day.records === 0 || segment.maxTsRecv > day.to) day.to = segment.maxTsRecv

@@ -26,6 +26,8 @@ export interface VerifyReport {
   unreadable: { path: string; code: ErrorCode; message: string }[]
   /** What was found, in words, the first ones of each segment. */
   problems: string[]
+  /** What is worth knowing and no fault, in words. */
+  remarks: string[]
 }
 
 /** Blocks are read for the record checks in windows of this size. */
@@ -54,11 +56,12 @@ export function verify(directory: string, progress: (done: number) => void = () 
     index: { ok: 0, missing: 0, wrong: 0 },
     unreadable: [],
     problems: [],
+    remarks: [],
   }
   const journals = new Map<string, RecordChecks>()
   files.forEach((file, i) => {
     try {
-      addScan(report, loadNative().scanSegment(file.path))
+      addScan(report, loadNative().scanSegment(file.path, file.limit), files[i + 1])
       const checks = journals.get(file.journal) ?? new RecordChecks()
       journals.set(file.journal, checks)
       checkRecords(file, checks, (share) => progress((i + share) / files.length))
@@ -87,7 +90,7 @@ export function verify(directory: string, progress: (done: number) => void = () 
   return report
 }
 
-function addScan(report: VerifyReport, scan: SegmentScan): void {
+function addScan(report: VerifyReport, scan: SegmentScan, next: SegmentFile | undefined): void {
   report.segments++
   report.blocks += scan.blocks
   report.records += Number(scan.records)
@@ -101,17 +104,25 @@ function addScan(report: VerifyReport, scan: SegmentScan): void {
     report.problems.push(
       `${scan.path}: its index is ${scan.indexState}; it is derived from the blocks until the next recorder writes it anew`,
     )
+  if (scan.rewrittenBlocks > 0) {
+    const last = scan.rewrittenFirst + scan.rewrittenBlocks - 1
+    const which = last === scan.rewrittenFirst ? `block ${last} is` : `blocks ${scan.rewrittenFirst} to ${last} are`
+    report.remarks.push(`${scan.path}: ${which} written again in part ${next?.part}`)
+  }
 }
 
 function checkRecords(file: SegmentFile, checks: RecordChecks, progress: (share: number) => void): void {
   const segment = new Segment(file)
   try {
+    // Nothing is left of a part that others follow.
+    if (segment.blockCount === 0 && segment.native.missingFrom !== null) checks.damaged()
     for (let block = 0; block < segment.blockCount; ) {
       const window = segment.window(block, segment.blockCount, WINDOW_BYTES)
       for (let i = 0; i < window.count; i++) {
         if (window.damage.some(({ before }) => before === i)) checks.damaged()
         forEachRecordOfBlock(window, i, (at) => checks.record(window.area, at))
       }
+      if (window.damage.some(({ before }) => before === window.count)) checks.damaged()
       block += window.count
       progress(block / segment.blockCount)
     }

@@ -192,14 +192,24 @@ export interface NativeSegment {
   readonly fileBytes: number
   /** Bytes of whole blocks; what lies behind is a torn tail or space that was set aside. */
   readonly validBytes: number
+  /** Reads the whole index, as `recordCount`, `definitionBlocks` and `index` do, and `minTsRecv` where times go back. */
   readonly indexState: 'ok' | 'missing' | 'wrong'
   /** Closed in order by its writer. */
   readonly closed: boolean
+  /** Of the blocks that are there; NONE_I64 without one. */
+  readonly minTsRecv: bigint
+  readonly maxTsRecv: bigint
+  /** First record before the limit that is in no block, null when none is missing or there is no limit. */
+  readonly missingFrom: bigint | null
+  /** Numbers of the blocks with segment, instrument or connection records. */
+  readonly definitionBlocks: Uint32Array
   /**
    * One INDEX_ENTRY_BYTES entry a block: entry i is block i, and one of length 0 keeps the place of a block that cannot be
    * read. A new buffer after load() found the index lying; entries of blocks that were loaded before do not change.
    */
   readonly index: ArrayBuffer
+  /** Grows when the index turned out to say what the blocks do not: then there may be another number of blocks. */
+  readonly generation: number
   /**
    * Maps blocks [first, first + n) with n as many as fit `maxBytes`, at least one, and checks each one's CRC.
    * `damaged` holds the positions (0 = first) of blocks that fail; their payload must not be read.
@@ -207,6 +217,12 @@ export interface NativeSegment {
   load(first: number, maxBytes: number): LoadedBlocks
   /** Lower bound: the first block that can hold a record with ts_recv >= ts. */
   find(ts: bigint): number
+  /** Blocks that can hold records of [from, to): the first one, and the one behind the last. */
+  range(from: bigint, to: bigint): [first: number, end: number]
+  /** True when block 0 is known to hold nothing before or at `ts`: the first record behind an earlier time is later, too. */
+  beginsBehind(ts: bigint): boolean
+  /** The first record with ts_recv >= ts that can be read: its block in memory, and where it begins in that. */
+  seek(ts: bigint): { block: number; buffer: ArrayBuffer; at: number } | null
   close(): void
 }
 
@@ -215,6 +231,8 @@ export interface LoadedBlocks {
   buffer: ArrayBuffer
   count: number
   damaged: number[]
+  /** Index entries of the block before, of these, and of the one behind them; zeros where there is none. */
+  entries: ArrayBuffer
 }
 
 /** Result of reading every byte of a segment, without trusting its index. */
@@ -234,6 +252,9 @@ export interface SegmentScan {
   minTsRecv: bigint
   maxTsRecv: bigint
   fileBytes: number
+  /** Blocks behind the limit, which the next part has again: they count nowhere else. */
+  rewrittenFirst: number
+  rewrittenBlocks: number
   /** First problems in words, at most 16: what, at which offset. */
   problems: string[]
 }
@@ -243,8 +264,11 @@ export interface NativeBinding {
   openJournal(options: JournalOptions): NativeJournal
   /** Joins a journal as one more producer. Throws TF_NOT_RECORDING, TF_TOO_MANY_PRODUCERS, TF_SHARED_MEMORY. */
   joinJournal(options: { directory: string; name: string; ringBytes: number }): NativeProducer
-  openSegment(path: string): NativeSegment
-  scanSegment(path: string): SegmentScan
+  /** With a `limit`, only the blocks that begin before that record (docs/FORMAT.md, "Parts"). */
+  openSegment(path: string, limit?: bigint): NativeSegment
+  scanSegment(path: string, limit?: bigint): SegmentScan
+  /** The record from which on a segment writes the part before it again; null when it does not. */
+  limitOfPartBefore(path: string): bigint | null
   /** Cuts a torn tail and writes the index anew. The directory must not be recorded into. Returns what it did. */
   repairSegment(path: string): { tornTailBytes: number; indexRebuilt: boolean }
   /** Receive clock: writes ns since the epoch into the first 8 bytes of the view (as two Int32, little-endian). */

@@ -3,6 +3,11 @@ import { decimalText } from './decimal-text.ts'
 import { type InstrumentDefinition, readStrings } from './definition.ts'
 import * as L from './layout.ts'
 
+/** Where the definitions of a segment come from; they may be read when the first one is needed. */
+export interface DefinitionSource {
+  readonly definitions: readonly (InstrumentDefinition | undefined)[]
+}
+
 /** Mapped cells under the typed arrays that the views read, and the definitions of their segment. */
 export class CellArea {
   readonly i32: Int32Array
@@ -11,17 +16,23 @@ export class CellArea {
   readonly u8: Uint8Array
   readonly i64: BigInt64Array
   readonly u64: BigUint64Array
-  /** By definition number. */
-  readonly definitions: readonly (InstrumentDefinition | undefined)[]
+  readonly #segment: DefinitionSource
+  #definitions: DefinitionSource['definitions'] | undefined
 
-  constructor(buffer: ArrayBuffer, definitions: readonly (InstrumentDefinition | undefined)[]) {
+  constructor(buffer: ArrayBuffer, segment: DefinitionSource) {
     this.i32 = new Int32Array(buffer)
     this.u32 = new Uint32Array(buffer)
     this.u16 = new Uint16Array(buffer)
     this.u8 = new Uint8Array(buffer)
     this.i64 = new BigInt64Array(buffer)
     this.u64 = new BigUint64Array(buffer)
-    this.definitions = definitions
+    this.#segment = segment
+  }
+
+  /** By definition number. */
+  get definitions(): readonly (InstrumentDefinition | undefined)[] {
+    this.#definitions ??= this.#segment.definitions
+    return this.#definitions
   }
 }
 

@@ -31,8 +31,8 @@ const MAX_TIME = 2n ** 63n - 1n
 
 /** Checks a query. Throws TF_BAD_TIME, TF_BAD_RANGE, TF_USAGE (record type) or TF_UNKNOWN_INSTRUMENT. */
 export function resolveQuery(query: Query, known: ReadonlySet<string>): ResolvedQuery {
-  const from = query.from === undefined ? -MAX_TIME : time(query.from, 'from')
-  const to = query.to === undefined ? MAX_TIME : time(query.to, 'to')
+  const from = query.from === undefined ? -MAX_TIME : toTime(query.from, 'from')
+  const to = query.to === undefined ? MAX_TIME : toTime(query.to, 'to')
   if (from > to) throw new TickforgeError('TF_BAD_RANGE', `from (${formatTime(from)}) is after to (${formatTime(to)})`)
   for (const instrument of query.instruments ?? []) {
     if (!known.has(instrument))
@@ -49,7 +49,8 @@ export function resolveQuery(query: Query, known: ReadonlySet<string>): Resolved
   return { from, to, instruments: query.instruments === undefined ? undefined : new Set(query.instruments), wanted }
 }
 
-function time(input: TimeInput, option: string): bigint {
+/** ns since the epoch. Throws TF_BAD_TIME, which names the option. */
+export function toTime(input: TimeInput, option: string): bigint {
   if (typeof input === 'bigint') return input
   return input instanceof Date ? BigInt(input.getTime()) * 1_000_000n : parseTime(input, option)
 }

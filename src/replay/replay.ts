@@ -174,6 +174,10 @@ class Cursor {
         this.#standAt(area, at)
         return
       }
+      if (this.#window !== undefined && this.#gaps[0]?.before === this.#block) {
+        this.#standAt((this.#gaps.shift() as PlacedGap).area, 0)
+        return
+      }
       if (this.#window === undefined || this.#block === this.#window.count) {
         const next = this.#windows.next()
         if (next.done === true) {
@@ -183,10 +187,7 @@ class Cursor {
         this.#window = next.value
         this.#gaps = this.#filter.gapsOf(next.value)
         this.#block = 0
-      }
-      if (this.#gaps[0]?.before === this.#block) {
-        this.#standAt((this.#gaps.shift() as PlacedGap).area, 0)
-        return
+        continue
       }
       this.#next = this.#window.payloads[PAYLOAD_FIELDS * this.#block] as number
       this.#end = this.#next + (this.#window.payloads[PAYLOAD_FIELDS * this.#block + 1] as number)
@@ -203,11 +204,37 @@ class Cursor {
   }
 }
 
+/**
+ * The record that a replay from `ts` on begins with, if nothing there is damaged; undefined when there is none. Looks the place up in
+ * the indexes: a few pages of them and one block are read.
+ */
+export function firstAt(segments: readonly Segment[], ts: bigint): RecordView | undefined {
+  let first: { area: CellArea; at: number } | undefined
+  let firstTs = 0n
+  for (const segment of segments) {
+    if (segment.maxTsRecv < ts) continue
+    if (first !== undefined && segment.native.beginsBehind(firstTs)) continue
+    const found = segment.seek(ts)
+    if (found === undefined) continue
+    const foundTs = found.area.i64[(found.at + L.HEAD_TS_RECV) >> 3] as bigint
+    if (first !== undefined && foundTs >= firstTs) continue
+    first = found
+    firstTs = foundTs
+  }
+  return first === undefined ? undefined : new RecordViews(first.area).view(first.area, first.at)
+}
+
 /** Windows of a segment that can hold records of a query. */
 export function* windows(segment: Segment, query: { from: bigint; to: bigint }, maxBytes?: number): Generator<Window> {
-  const [first, end] = segment.range(query.from, query.to)
-  for (let block = first; block < end; ) {
+  let [block, end] = segment.range(query.from, query.to)
+  let known = segment.generation
+  while (block < end) {
     const window = segment.window(block, end, maxBytes)
+    if (segment.generation !== known) {
+      // The index was wrong about this block: the end that it gave may be wrong as well.
+      known = segment.generation
+      end = segment.range(query.from, query.to)[1]
+    }
     yield window
     block += window.count
   }
@@ -267,7 +294,7 @@ function* merged(group: readonly Segment[], query: ResolvedQuery): Generator<Rec
 
 /** A gap record in the place of what cannot be read: a reader must not take what it reads for whole. */
 function gapOf(damage: Damage): CellArea {
-  const area = new CellArea(new ArrayBuffer(L.CELL_BYTES), [])
+  const area = new CellArea(new ArrayBuffer(L.CELL_BYTES), { definitions: [] })
   area.u8[L.HEAD_CELLS] = 1
   area.u8[L.HEAD_TYPE] = L.RecordType.gap
   area.u16[L.HEAD_FLAGS >> 1] = L.Flag.last

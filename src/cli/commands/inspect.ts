@@ -70,6 +70,7 @@ function describe(file: SegmentFile, options: Options) {
       valid_bytes: native.validBytes,
       index: native.indexState,
       closed: native.closed,
+      limit: file.limit ?? null,
       from: segment.blockCount === 0 ? null : formatTime(segment.minTsRecv),
       to: segment.blockCount === 0 ? null : formatTime(segment.maxTsRecv),
       instruments: segment.definitions.flatMap((d) =>
@@ -99,6 +100,8 @@ interface DescribedBlock {
   /** False for a block that fails its CRC or is gone: of it only its place is known. */
   readable: boolean
   offset: number
+  /** Whose records it holds: 0 is the process that opened the journal. */
+  producer?: number
   records?: number
   first_record?: bigint
   payload_length?: number
@@ -112,8 +115,7 @@ interface DescribedBlock {
 /** A block as it stands in the file, with up to `limit` of its records. */
 function block(segment: Segment, number: number, limit: number): DescribedBlock {
   const window = segment.window(number, number + 1, 1)
-  const index = new BigUint64Array(segment.native.index)
-  const offset = Number(index[(number * L.INDEX_ENTRY_BYTES + L.INDEX_OFFSET) / 8])
+  const offset = window.offset
   const content: Record<string, unknown>[] = []
   if (window.unreadable.has(0)) return { block: number, readable: false, offset, content }
   const header = new DataView(window.buffer, 0, L.BLOCK_HEADER_BYTES)
@@ -134,6 +136,7 @@ function block(segment: Segment, number: number, limit: number): DescribedBlock 
     payload_length: header.getUint32(L.BLOCK_PAYLOAD_LENGTH, true),
     from: formatTime(header.getBigInt64(L.BLOCK_MIN_TS_RECV, true)),
     to: formatTime(header.getBigInt64(L.BLOCK_MAX_TS_RECV, true)),
+    producer: flags >> L.BLOCK_PRODUCER_SHIFT,
     flags: FLAG_NAMES.filter(([, bit]) => (flags & bit) !== 0).map(([name]) => name),
     payload_crc: header.getUint32(L.BLOCK_PAYLOAD_CRC, true).toString(16).padStart(8, '0'),
     content,
@@ -160,6 +163,9 @@ function toText(segment: Described): string {
     `  ${count(segment.records)} records in ${count(segment.blocks)} blocks, ${bytes(segment.file_bytes)}, index ${segment.index}, ${segment.closed ? 'closed in order' : 'not closed'}`,
     `  ${segment.from ?? '-'} to ${segment.to ?? '-'}`,
   ]
+  if (segment.limit !== null) {
+    lines.push(`  ends before record ${segment.limit}: what follows is written again in the next part`)
+  }
   for (const one of segment.instruments) {
     lines.push(
       `  instrument ${one.number}: ${one.instrument}, ${one.price_decimals} price and ${one.size_decimals} size decimals (${one.adapter})`,
@@ -175,9 +181,14 @@ function toText(segment: Described): string {
       b.from ?? '-',
       b.to ?? '-',
       b.payload_crc ?? '-',
+      String(b.producer ?? '-'),
       b.readable ? (b.flags ?? []).join(' ') : 'UNREADABLE',
     ])
-    text += table(['BLOCK', 'OFFSET', 'RECORDS', 'BYTES', 'FROM', 'TO', 'CRC', 'FLAGS'], rows, new Set([0, 1, 2, 3]))
+    text += table(
+      ['BLOCK', 'OFFSET', 'RECORDS', 'BYTES', 'FROM', 'TO', 'CRC', 'PRODUCER', 'FLAGS'],
+      rows,
+      new Set([0, 1, 2, 3]),
+    )
     for (const b of segment.block_list) for (const record of b.content) text += `${toJson(record)}\n`
   }
   return text

@@ -25,6 +25,7 @@ export function addList(program: Command): void {
           ...(day.damaged === 0 ? [] : [`${count(day.damaged)} records DAMAGED`]),
         ]
         await print(`${day.day}  ${span}\n  ${notes.join(', ')}\n`)
+        for (const remark of day.remarks) await print(`  ${remark}\n`)
         const rows = day.instruments.map((one) => [
           `  ${one.instrument}`,
           count(one.trades),

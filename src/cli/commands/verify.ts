@@ -27,6 +27,8 @@ export function addVerify(program: Command): void {
 
 function repair(directory: string): void {
   for (const file of listSegments(directory)) {
+    // What a failed write left behind is not to be touched; nothing behind the limit is read anyway.
+    if (file.limit !== undefined) continue
     const done = loadNative().repairSegment(file.path)
     if (done.tornTailBytes > 0) warn(`${file.path}: ${done.tornTailBytes} torn bytes were cut off`)
     if (done.indexRebuilt) warn(`${file.path}: the index was written anew`)
@@ -46,6 +48,7 @@ function describe(report: VerifyReport): string {
       : [`${count(report.rejectedFrames)} frames that could not be read are kept as text`]),
     ...report.unreadable.map(({ code, message }) => `  ${code}: ${message}`),
     ...report.problems.map((problem) => `  ${problem}`),
+    ...report.remarks.map((remark) => `  remark: ${remark}`),
     report.ok ? 'all in order' : 'NOT in order',
   ]
   return `${lines.join('\n')}\n`
