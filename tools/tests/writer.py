@@ -146,8 +146,8 @@ def gap(ts: int, *, number: int = 0, at: int = 0, cause: int = 1) -> bytes:
     return record(7, struct.pack("<QQqBB", 7, 9, T0 + ts - 1, cause, 0), ts=ts, flags=LAST, number=number, frame=at)
 
 
-def drop(ts: int, count: int) -> bytes:
-    return record(8, struct.pack("<QqB", count, T0, 5), ts=ts, flags=LAST)
+def drop(ts: int, count: int, *, number: int = 0, at: int = 0) -> bytes:
+    return record(8, struct.pack("<QqB", count, T0, 5), ts=ts, flags=LAST, number=number, frame=at)
 
 
 def text(ts: int, data: bytes, *, sequence: int = NONE_U64, at: int = 0) -> bytes:

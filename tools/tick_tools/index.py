@@ -85,8 +85,8 @@ class Index:
     entries: list[Entry]
 
 
-def read_index(path: Path) -> Index:
-    """Read an index file.
+def read_index(path: Path, limit: int | None = None) -> Index:
+    """Read an index file, with a limit only the entries in front of it.
 
     Zero bytes behind the last entry are space set aside and no entries.
 
@@ -108,10 +108,12 @@ def read_index(path: Path) -> Index:
     if entry_bytes != ENTRY_BYTES:
         raise FormatError(f"{path}: entries of {entry_bytes} bytes")
     end = -(-len(data.rstrip(b"\0")) // ENTRY_BYTES) * ENTRY_BYTES
-    if end > len(data):
-        raise FormatError(f"{path}: ends within an entry")
-    entries = []
+    entries: list[Entry] = []
     for offset in range(ENTRY_BYTES, end, ENTRY_BYTES):
+        if limit is not None and (entries[-1].next_record if entries else 0) >= limit:
+            break
+        if offset + ENTRY_BYTES > len(data):
+            raise FormatError(f"{path}: ends within an entry")
         if data[offset : offset + ENTRY_BYTES] == bytes(ENTRY_BYTES):
             raise FormatError(f"{path}: an empty entry at offset {offset}")
         fields = _ENTRY.unpack_from(data, offset)
@@ -126,7 +128,7 @@ def derive_entries(parts: Iterable[Part]) -> list[Entry]:
     entries: list[Entry] = []
     for part in parts:
         if isinstance(part, Damage):
-            for _ in range(part.missing_blocks):
+            for _ in range(0 if part.at_limit else part.missing_blocks):
                 entries.append(_place_of_lost(entries[-1] if entries else None))
         elif isinstance(part, Block):
             entries.append(_describe(part, entries[-1] if entries else None))
@@ -182,7 +184,14 @@ def chain_error(entries: list[Entry]) -> str | None:
     return None
 
 
-def index_error(index: Index, segment_id: int | None, blocks: list[Block], unsound: Collection[int] = ()) -> str | None:
+def index_error(
+    index: Index,
+    segment_id: int | None,
+    blocks: list[Block],
+    unsound: Collection[int] = (),
+    *,
+    limited: bool = False,
+) -> str | None:
     """Compare an index with the whole blocks of its segment.
 
     An entry may still describe a block that was damaged later, if that fits between those around it.
@@ -195,6 +204,8 @@ def index_error(index: Index, segment_id: int | None, blocks: list[Block], unsou
         The whole blocks.
     unsound
         Numbers of those that contradict themselves, so that they may count as lost.
+    limited
+        Whether the index may say more than the blocks.
 
     Returns
     -------
@@ -204,11 +215,12 @@ def index_error(index: Index, segment_id: int | None, blocks: list[Block], unsou
     if segment_id is not None and index.segment_id != segment_id:
         return "belongs to another segment"
     count = blocks[-1].number + 1 if blocks else 0
-    if len(index.entries) != count:
-        return f"{len(index.entries)} entries for {count} blocks"
+    entries = index.entries[:count] if limited else index.entries
+    if len(entries) != count:
+        return f"{len(entries)} entries for {count} blocks"
     by_number = {block.number: block for block in blocks}
     before: Entry | None = None
-    for i, entry in enumerate(index.entries):
+    for i, entry in enumerate(entries):
         block = by_number.get(i)
         if block and not entry.describes(block) and not (entry.is_lost and i in unsound):
             return f"entry {i} contradicts block {i}"
@@ -216,7 +228,7 @@ def index_error(index: Index, segment_id: int | None, blocks: list[Block], unsou
         if not adjoins and not (i in by_number and i - 1 in by_number):
             return f"entries {i - 1} and {i} do not fit together"
         before = entry
-    return chain_error(index.entries)
+    return chain_error(entries)
 
 
 def lookup(entries: list[Entry], start: int | None, end: int | None) -> list[Entry]:

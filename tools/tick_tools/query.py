@@ -9,7 +9,8 @@ from pathlib import Path
 from .decode import Definitions, decode, sound_records, type_of
 from .errors import FormatError
 from .index import Entry, Index, chain_error, derive_entries, lookup, read_index
-from .records import CAUSE_CORRUPT_BLOCK, LAST, TYPE_NAMES, Gap, Record
+from .parts import limits_of
+from .records import CAUSE_CORRUPT_BLOCK, LAST, TYPE_NAMES, Drop, Gap, Record
 from .segment import BLOCK_HAS_DEFINITIONS, Block, Segment, SegmentName, list_segments, require_directory
 
 _DEFINITIONS = (1, 2, 3)
@@ -21,7 +22,7 @@ def entries_of(segment: Segment, index: Index | None) -> list[Entry]:
 
     Every entry is compared with the header of its block. When one is wrong or missing all are derived anew.
     """
-    if index is None or index.segment_id != segment.segment_id or chain_error(index.entries):
+    if index is None or index.segment_id != segment.segment_id or chain_error(index.entries) or not index.entries:
         return derive_entries(segment.walk())
     last: Block | None = None
     for entry in index.entries:
@@ -30,7 +31,8 @@ def entries_of(segment: Segment, index: Index | None) -> list[Entry]:
         last = segment.header_at(entry.offset)
         if last is None or last.segment_id != segment.segment_id or not entry.describes(last):
             return derive_entries(segment.walk())
-    if last is None or last.number + 1 != len(index.entries) or segment.has_block_behind(last):
+    ends = segment.limit is not None and last is not None and last.next_record >= segment.limit
+    if last is None or last.number + 1 != len(index.entries) or not (ends or not segment.has_block_behind(last)):
         return derive_entries(segment.walk())
     return index.entries
 
@@ -42,14 +44,29 @@ def iter_segment(
     types: Collection[str] | None = None,
     instruments: Collection[str] | None = None,
 ) -> Iterator[Record]:
-    """Yield the records of one segment with `start <= ts_recv < end`, in the order of the log. See `iter_records`."""
+    """Yield the records of one segment with `start <= ts_recv < end`, in the order of the log. See `iter_records`.
+
+    Where the next part of its day says that it writes this one's end again, it ends there.
+    """
     path = Path(path)
+    limit = limits_of(list_segments(path.parent)).get(path)
+    yield from _iter_part(path, limit.record if limit else None, start, end, types, instruments)
+
+
+def _iter_part(
+    path: Path,
+    limit: int | None,
+    start: int | None,
+    end: int | None,
+    types: Collection[str] | None,
+    instruments: Collection[str] | None,
+) -> Iterator[Record]:
     try:
-        index: Index | None = read_index(path.with_suffix(".tfi"))
+        index: Index | None = read_index(path.with_suffix(".tfi"), limit)
     except (FileNotFoundError, FormatError):
         index = None
     wanted = {number for number, name in TYPE_NAMES.items() if types is None or name in types}
-    with Segment(path) as segment:
+    with Segment(path, limit) as segment:
         segment.refuse_foreign()
         entries = entries_of(segment, index)
         for record in _Reader(segment, entries, wanted).records(lookup(entries, start, end)):
@@ -79,7 +96,7 @@ def iter_records(
     types
         Names of record types; None for all that this reader knows.
     instruments
-        Names as `binance:BTCUSDT`; None for all. Gap records of a whole connection or journal pass, too.
+        Names as `binance:BTCUSDT`; None for all. Gap and drop records of a whole connection or journal pass, too.
 
     Yields
     ------
@@ -93,8 +110,11 @@ def iter_records(
     FileNotFoundError, FormatError
         No such directory, no segment in it, or a segment of a later version.
     """
-    paths = sorted(list_segments(require_directory(directory)), key=_replay_order)
-    streams = [iter_segment(path, start, end, types, instruments) for path in paths]
+    paths = list_segments(require_directory(directory))
+    limits = {path: limit.record for path, limit in limits_of(paths).items()}
+    streams = [
+        _iter_part(path, limits.get(path), start, end, types, instruments) for path in sorted(paths, key=_replay_order)
+    ]
     return heapq.merge(*streams, key=lambda record: record.ts_recv)
 
 
@@ -105,7 +125,7 @@ def _replay_order(path: Path) -> tuple[str, str, int]:
 
 
 def _concerns_all(record: Record) -> bool:
-    return isinstance(record, Gap) and record.instrument_number == 0
+    return isinstance(record, (Gap, Drop)) and record.instrument_number == 0
 
 
 class _Reader:
@@ -141,7 +161,12 @@ class _Reader:
             else:
                 self._define(records)
             before, unsound = block, None
-        if unsound and found[-1] == self.entries[-1]:
+        if found[-1] != self.entries[-1]:
+            return
+        last, limit = unsound or before, self.segment.limit
+        if last and limit is not None and last.next_record < limit:
+            yield from self._damage(before, limit, last.max_ts_recv)
+        elif unsound:
             yield from self._damage(before, unsound.next_record, unsound.max_ts_recv)
 
     def _read(self, entry: Entry) -> tuple[Block | None, list[memoryview] | None]:

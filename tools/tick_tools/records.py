@@ -45,6 +45,7 @@ CAUSE_NAMES = {
     8: "malformed",
     9: "corrupt_block",
     10: "stop",
+    11: "write_error",
 }
 TEXT_REASONS = {1: "unparseable", 2: "unmapped", 3: "control", 4: "unrepresentable"}
 KIND_NAMES = {0: "unknown", 1: "spot", 2: "perpetual", 3: "future", 4: "option"}
@@ -68,6 +69,7 @@ FLAG_NAMES = {
 }
 
 CAUSE_CORRUPT_BLOCK = 9
+CAUSE_WRITE_ERROR = 11
 
 Level = tuple[int, int]
 

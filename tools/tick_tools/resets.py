@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .records import COPY, Connection, Gap, Instrument, Record, SegmentStart
+from .records import CAUSE_WRITE_ERROR, COPY, Connection, Drop, Gap, Instrument, Record, SegmentStart
 
 CONNECTION_OPEN = 1
 
@@ -64,7 +64,7 @@ class Resets:
         opens = isinstance(record, Connection) and record.event == CONNECTION_OPEN
         if isinstance(record, Connection) and not (opens and record.flags & COPY):
             found.append(Reset(connection=record.connection, ends=True))
-        elif isinstance(record, Gap):
+        elif isinstance(record, Drop) or (isinstance(record, Gap) and record.cause != CAUSE_WRITE_ERROR):
             found += _scope(record)
         return found
 
@@ -74,7 +74,7 @@ def _opens_segment(record: Record) -> bool:
     return is_copy or isinstance(record, SegmentStart)
 
 
-def _scope(gap: Gap) -> list[Reset]:
+def _scope(gap: Gap | Drop) -> list[Reset]:
     """Nothing is kept of an instrument without a definition, so nothing starts anew."""
     if gap.instrument_number and gap.instrument is None:
         return []

@@ -85,12 +85,14 @@ class Block:
 
 @dataclass(frozen=True)
 class Damage:
-    """Bytes that hold no whole block although whole blocks follow."""
+    """Bytes that hold no whole block although whole blocks follow, or records are known to have been there."""
 
     offset: int
     length: int
     missing_blocks: int
     missing_records: int
+    at_limit: bool = False
+    """Whether nothing follows that counts: then the number of blocks is not known and said to be 1."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,15 @@ class Tail:
     torn_bytes: int
 
 
-Part = Union[Block, Damage, Tail]
+@dataclass(frozen=True)
+class Rewritten:
+    """Blocks behind a limit, which the next part has again: nothing of them counts."""
+
+    first: int
+    last: int
+
+
+Part = Union[Block, Damage, Tail, Rewritten]
 
 
 def align(offset: int) -> int:
@@ -125,6 +135,8 @@ class Segment:
     ----------
     path
         The `.tfs` file.
+    limit
+        Only blocks that begin before this record count (FORMAT.md, Parts); None for all.
 
     Raises
     ------
@@ -132,8 +144,9 @@ class Segment:
         The first block is of a later version of the format.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, limit: int | None = None) -> None:
         self.path = Path(path)
+        self.limit = limit
         with self.path.open("rb") as file:
             self.size = file.seek(0, 2)
             self._map = mmap.mmap(file.fileno(), self.size, access=mmap.ACCESS_READ) if self.size else None
@@ -218,6 +231,8 @@ class Segment:
     def walk(self) -> Iterator[Part]:
         """Yield every whole block in order, each damage between them, and the tail at the end.
 
+        With a limit, nothing behind it is a block, a damage or a tail: one `Rewritten` tells of all of it.
+
         Raises
         ------
         NewerVersionError
@@ -226,6 +241,9 @@ class Segment:
         offset = number = record = 0
         while True:
             block = self._next(offset, number, self.segment_id)
+            if self.limit is not None and (block is None or block.first_record >= self.limit):
+                yield from self._end_at_limit(offset, record, block)
+                return
             if block is None:
                 yield Tail(offset, self._torn_bytes(offset))
                 return
@@ -234,6 +252,17 @@ class Segment:
                 yield Damage(offset, block.offset - offset, block.number - number, missing)
             yield block
             offset, number, record = block.end, block.number + 1, block.next_record
+
+    def _end_at_limit(self, offset: int, record: int, behind: Block | None) -> Iterator[Part]:
+        assert self.limit is not None
+        if record < self.limit:
+            yield Damage(offset, behind.offset - offset if behind else 0, 1, self.limit - record, at_limit=True)
+        if behind is None:
+            return
+        last = behind
+        while block := self._next(last.end, last.number + 1, self.segment_id):
+            last = block
+        yield Rewritten(behind.number, last.number)
 
     def has_block_behind(self, block: Block) -> bool:
         """Whether the log goes on behind this block."""

@@ -22,6 +22,7 @@ from .decode import (
 )
 from .errors import FormatError, NewerVersionError
 from .index import index_error, read_index
+from .parts import Limit, limits_of
 from .records import Connection, Drop, Gap, Instrument, Record, SegmentStart
 from .resets import EVERYTHING, Reset, Resets
 from .segment import (
@@ -30,6 +31,7 @@ from .segment import (
     Block,
     Damage,
     Part,
+    Rewritten,
     Segment,
     SegmentName,
     Tail,
@@ -142,8 +144,9 @@ class _Journal:
 class _SegmentCheck:
     """One pass over one segment."""
 
-    def __init__(self, segment: Segment, journal: _Journal, report: _Report) -> None:
+    def __init__(self, segment: Segment, journal: _Journal, report: _Report, next_part: int | None) -> None:
         self.segment = segment
+        self.next_part = next_part
         self.journal = journal
         self.report = report
         self.definitions: Definitions = {}
@@ -169,6 +172,8 @@ class _SegmentCheck:
                 self.block(part)
             elif isinstance(part, Damage):
                 self.damage(part)
+            elif isinstance(part, Rewritten):
+                self.rewritten(part)
             else:
                 self.tail(part)
         if self.blocks:
@@ -181,6 +186,11 @@ class _SegmentCheck:
         self.journal.damage()
         lost = f"{damage.missing_blocks} blocks with {damage.missing_records} records"
         self.problem(f"{lost} are damaged: {damage.length} bytes from {damage.offset} on")
+
+    def rewritten(self, rewritten: Rewritten) -> None:
+        first, last = rewritten.first, rewritten.last
+        which = f"block {first} is" if first == last else f"blocks {first} to {last} are"
+        self.remark(f"{which} written again in part {self.next_part}")
 
     def tail(self, tail: Tail) -> None:
         self.report.torn_tail_bytes += tail.torn_bytes
@@ -231,9 +241,16 @@ class _SegmentCheck:
     def check_index(self, path: Path) -> None:
         """Look at the index last: what is wrong with it is a remark, since it can be derived."""
         counts = self.report.index
+        limit = self.segment.limit
         error: str | None
         try:
-            error = index_error(read_index(path), self.segment.segment_id, self.blocks, self.unsound)
+            if limit is not None and not self.blocks:
+                error = None
+            else:
+                index = read_index(path, limit)
+                error = index_error(
+                    index, self.segment.segment_id, self.blocks, self.unsound, limited=limit is not None
+                )
         except FileNotFoundError:
             error = None
             if self.blocks:
@@ -284,13 +301,13 @@ def _flag_of(cells: memoryview) -> int:
     return BLOCK_HAS_GAPS if type_of(cells) in _GAP_TYPES else 0
 
 
-def _check(path: Path, journal: _Journal, report: _Report) -> None:
+def _check(path: Path, limit: Limit | None, journal: _Journal, report: _Report) -> None:
     """Verify one segment. One that cannot be read counts for nothing, and what it held is missing like damage."""
     try:
-        with Segment(path) as segment:
+        with Segment(path, limit.record if limit else None) as segment:
             parts = list(segment.walk())
             segment.refuse_foreign()
-            check = _SegmentCheck(segment, journal, report)
+            check = _SegmentCheck(segment, journal, report, limit.part if limit else None)
             check.run(parts)
             check.check_index(segment.index_path)
             report.segments += 1
@@ -300,7 +317,7 @@ def _check(path: Path, journal: _Journal, report: _Report) -> None:
 
 
 def verify_segment(path: Path | str) -> dict[str, Any]:
-    """Verify one segment file on its own, as the first of its journal.
+    """Verify one segment file on its own, as the first of its journal, up to the limit that the next part gives it.
 
     Returns
     -------
@@ -316,7 +333,8 @@ def verify_segment(path: Path | str) -> dict[str, Any]:
         raise FileNotFoundError(f"{path}: no such file")
     report = _Report()
     report.journals.append(_Journal())
-    _check(Path(path), report.journals[0], report)
+    limits = limits_of(list_segments(Path(path).parent))
+    _check(Path(path), limits.get(Path(path)), report.journals[0], report)
     return report.as_dict()
 
 
@@ -331,7 +349,8 @@ def verify_directory(directory: Path | str) -> dict[str, Any]:
         `checksums: {checked, passed, failed}`, `index: {ok, missing, wrong}` (segments), `orderErrors`
         (contradictions of blocks), `unreadable` (files as `{path, code, message}`: of a later version, foreign, or
         refused by the system; the other counters leave them out), `problems` (texts, at most 100) and `remarks` (of
-        indexes that must be derived anew, of names, of instruments without definition, of strings that are no UTF-8).
+        indexes that must be derived anew, of blocks that the next part has again, of names, of instruments without
+        definition, of strings that are no UTF-8).
         Gaps, drops and remarks are no problems: they are on record, or can be derived.
 
     Raises
@@ -343,11 +362,13 @@ def verify_directory(directory: Path | str) -> dict[str, Any]:
     """
     report = _Report()
     journals: dict[str, _Journal] = {}
-    for path in list_segments(require_directory(directory)):
+    paths = list_segments(require_directory(directory))
+    limits = limits_of(paths)
+    for path in paths:
         name = SegmentName.parse(path.name)
         assert name is not None
         if name.journal not in journals:
             journals[name.journal] = _Journal()
             report.journals.append(journals[name.journal])
-        _check(path, journals[name.journal], report)
+        _check(path, limits.get(path), journals[name.journal], report)
     return report.as_dict()
