@@ -24,7 +24,7 @@ beforeEach(() => {
     name: 'main',
     ringBytes: 1 << 20,
     flushIntervalMs: 20,
-    syncEachBatch: true,
+    durability: 'batch',
     waitsForDisk: false,
     newPart: false,
     writer: 'test',
