@@ -85,8 +85,9 @@ const NATIVE_LAYERS: Record<string, string[]> = {
   journal: ['base', 'format', 'ring'],
   columns: ['base', 'format'],
   ingest: ['base', 'format', 'ring'],
+  tail: ['base', 'format', 'ring', 'journal'],
   core: ['base', 'format', 'ring', 'journal', 'columns'],
-  addon: ['base', 'format', 'ring', 'journal', 'columns', 'core', 'ingest'],
+  addon: ['base', 'format', 'ring', 'journal', 'columns', 'core', 'ingest', 'tail'],
 }
 
 /** May use everything, and nothing uses them. */
