@@ -78,6 +78,7 @@ class LiveWriter {
     const std::int32_t day = day_of(ts_recv);
     builder_ = SegmentBuilder(next_id_++);
     builder_.segment_record(ts_recv, day, part);
+    has_own_ = true;
     open_file({day, kJournal, part}, O_CREAT | O_EXCL);
   }
   /// Goes on in a segment that an earlier writer wrote.
@@ -90,6 +91,7 @@ class LiveWriter {
   template <typename Record>
   void own(const Record& record) {
     builder_.add(record);
+    has_own_ = true;
   }
   void own_instrument(std::uint32_t number, std::int64_t ts, std::string_view symbol) {
     builder_.instrument(number, ts, "test", symbol);
@@ -107,6 +109,8 @@ class LiveWriter {
       taken += length;
     }
     if (taken == 0) return false;
+    // Its own records go into blocks of producer 0.
+    if (producer != 0 && has_own_) end_block(0);
     builder_.add(from.at(position), std::size_t{taken} * kCellBytes);
     position += taken;
     point_.cells[producer] += taken;
@@ -125,6 +129,7 @@ class LiveWriter {
   }
   /// Ends the block, writes it and says so.
   void end_block(std::uint32_t producer, std::uint16_t flags = 0) {
+    has_own_ = false;
     builder_.end_block(static_cast<std::uint16_t>(flags | producer << kBlockProducerShift));
     write();
     publish();
@@ -183,6 +188,7 @@ class LiveWriter {
   std::uint64_t written_ = 0;
   std::uint64_t next_id_ = 0x5EED'0000;
   std::array<std::uint32_t, kProducersMax> taken_{};
+  bool has_own_ = false;
   bool killed_ = false;
 };
 
