@@ -22,3 +22,4 @@ export type {
 export { formatTime, parseTime } from './records/time.ts'
 export type { Query, TimeInput } from './replay/query.ts'
 export type { RecordBatch } from './replay/replay.ts'
+export { Tail, type TailQuery } from './tail/tail.ts'

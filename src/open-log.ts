@@ -8,6 +8,7 @@ import type { ColumnTableType } from './native/binding.ts'
 import type { RecordView } from './records/record-view.ts'
 import { type Query, type ResolvedQuery, resolveQuery, type TimeInput, toTime } from './replay/query.ts'
 import { firstAt, type RecordBatch, replay, windows } from './replay/replay.ts'
+import { Tail, type TailQuery } from './tail/tail.ts'
 
 /** Blocks that an export maps at once. */
 const EXPORT_WINDOW_BYTES = 16 << 20
@@ -84,6 +85,7 @@ export class Log {
    */
   seek(time: TimeInput): RecordView | undefined {
     return firstAt(this.segments, toTime(time, 'time'))
+import { Tail, type TailQuery } from './tail/tail.ts'
   }
 
   /**

@@ -45,6 +45,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   register_journal(env, exports);
   register_producer(env, exports);
   register_segment(env, exports);
+  register_tail(env, exports);
   register_columns(env, exports);
   return exports;
 }

@@ -63,6 +63,8 @@ void set_state(ProducerTable& table, std::uint32_t producer, SlotState state) {
   table.slots[producer].state.store(static_cast<std::uint32_t>(state), std::memory_order_release);
   table.changes.fetch_add(1, std::memory_order_seq_cst);
   ring_one(table.writer_bell);
+  // Live readers follow the rings that they know.
+  ring_all(table.readers_bell);
 }
 
 Error too_many() {

@@ -293,6 +293,10 @@ Result<bool> JournalTail::at_end() {
   const bool met = target_ && cursor_.has_segment() && cursor_.segment().day == target_->day &&
                    cursor_.segment().part == target_->part && cursor_.offset() == target_->file_offset;
   if (met) meet_tail_point();
+  // All that was written is delivered: what is missing is in the rings.
+  for (LiveRing& live : rings_.rings()) {
+    if (live.counted && live.from_file) join(live, cursor_.passed(live.producer));
+  }
   // First the slots, then the tail point: it then knows whatever was in the log when a producer got its number.
   if (rings_.changed()) rings_.refresh();
   auto point = rings_.tail();
@@ -300,7 +304,7 @@ Result<bool> JournalTail::at_end() {
   if (point->segment_id != 0) {
     const bool moved = !target_ || target_->segment_id != point->segment_id || target_->file_offset != point->file_offset;
     const bool uncounted = std::any_of(rings_.rings().begin(), rings_.rings().end(),
-                                       [](const LiveRing& live) { return !live.counted || live.from_file; });
+                                       [](const LiveRing& live) { return !live.counted; });
     target_ = *point;
     if (!moved && met && uncounted) meet_tail_point();
     return moved;
@@ -312,6 +316,8 @@ Result<bool> JournalTail::at_end() {
   if (cursor_.ahead_of_life() != rings_.life()) cursor_.forget_ahead();
   cursor_.set_ahead_of_life(rings_.life());
   meet_tail_point();
+  // Its producers define what they use.
+  new_segment_ = true;
   return false;
 }
 
@@ -321,6 +327,7 @@ void JournalTail::meet_tail_point() {
     const std::uint64_t passed = of_this_one ? target_->cells[live.producer] : 0;
     join(live, passed);
   }
+  if (!joined_) looked_at_rings_ = monotonic_ns();
   joined_ = true;
   cursor_.set_joined(true);
 }

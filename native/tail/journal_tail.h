@@ -21,6 +21,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -47,6 +48,9 @@ struct TailOptions {
   /// Never sleep while a recorder lives: the shortest delay, for a whole core.
   bool spin = false;
 };
+
+/// Reads where to begin: "now", "start", a time in ns since the epoch, or a position. False when it is none of them.
+bool parse_tail_start(std::string_view text, TailOptions& options);
 
 class JournalTail {
  public:

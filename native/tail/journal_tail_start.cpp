@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <charconv>
+#include <limits>
 
 #include "base/clock.h"
 #include "journal/block_walk.h"
@@ -37,6 +39,22 @@ Result<std::vector<SegmentName>> list_segments(const std::string& directory, con
 }
 
 }  // namespace
+
+bool parse_tail_start(std::string_view text, TailOptions& options) {
+  if (text == "now" || text == "start") {
+    options.start = text == "now" ? TailStart::kNow : TailStart::kBegin;
+    return true;
+  }
+  if (auto position = parse_tail_position(text)) {
+    options.start = TailStart::kPosition;
+    options.position = std::move(*position);
+    return true;
+  }
+  options.start = TailStart::kTime;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, options.time);
+  return parsed.ec == std::errc{} && parsed.ptr == end;
+}
 
 Result<void> JournalTail::start(const TailOptions& options) {
   auto segments = list_segments(directory_, journal_);

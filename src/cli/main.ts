@@ -8,6 +8,7 @@ import { addList } from './commands/ls.ts'
 import { addRecord } from './commands/record.ts'
 import { addReplay } from './commands/replay.ts'
 import { addSimulate } from './commands/simulate.ts'
+import { addTail } from './commands/tail.ts'
 import { addVenues } from './commands/venues.ts'
 import { addVerify } from './commands/verify.ts'
 import { clearProgress, reportError } from './output.ts'
@@ -29,6 +30,7 @@ for (const add of [
   addInspect,
   addVerify,
   addReplay,
+  addTail,
   addExport,
   addSimulate,
   addVenues,

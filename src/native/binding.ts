@@ -235,6 +235,37 @@ export interface LoadedBlocks {
   entries: ArrayBuffer
 }
 
+/** A live tail of a journal. Its thread reads while wait() is pending, and nothing else may be called but stop() then. */
+export interface NativeTail {
+  /** Where batches are put: each one in the place of the one before. */
+  readonly buffer: ArrayBuffer
+  /** What is there now: TAIL_SPAN_FIELDS numbers a span of whole records, none when there is nothing. Throws NativeError-shaped errors. */
+  poll(): number[]
+  /** The same as soon as there is something; none after stop(). */
+  wait(): Promise<number[]>
+  /** Behind the last batch, as text that openTail() takes. */
+  position(): string
+  /** Ends a wait() within a fraction of a second, and every later one. */
+  stop(): void
+}
+
+/** Numbers a span: byte offset, bytes, TAIL_SOURCE, TAIL_SPAN flags. */
+export const TAIL_SPAN_FIELDS = 4
+export const TAIL_SOURCE = { file: 0, ring: 1, inForce: 2 } as const
+/** The first records of another segment: instrument numbers of before mean nothing any more. */
+export const TAIL_SPAN_NEW_SEGMENT = 1
+/** Holds instrument definitions. */
+export const TAIL_SPAN_DEFINES = 2
+
+export interface TailOptions {
+  directory: string
+  journal: string
+  /** 'now', 'start', a time in ns since the epoch, or a position. */
+  from: string
+  /** Never sleep while a recorder lives. */
+  spin: boolean
+}
+
 /** Result of reading every byte of a segment, without trusting its index. */
 export interface SegmentScan {
   path: string
@@ -266,6 +297,8 @@ export interface NativeBinding {
   joinJournal(options: { directory: string; name: string; ringBytes: number }): NativeProducer
   /** With a `limit`, only the blocks that begin before that record (docs/FORMAT.md, "Parts"). */
   openSegment(path: string, limit?: bigint): NativeSegment
+  /** Follows a journal that grows, or will. Throws NativeError-shaped errors. */
+  openTail(options: TailOptions): NativeTail
   scanSegment(path: string, limit?: bigint): SegmentScan
   /** The record from which on a segment writes the part before it again; null when it does not. */
   limitOfPartBefore(path: string): bigint | null

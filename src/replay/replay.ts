@@ -2,6 +2,7 @@
 import { type Damage, PAYLOAD_FIELDS, type Segment, type Window } from '../log/segment.ts'
 import * as L from '../records/layout.ts'
 import { CellArea, type RecordView, RecordViews } from '../records/record-view.ts'
+import { RecordFilter } from './filter.ts'
 import type { ResolvedQuery } from './query.ts'
 
 /** Records of a batch when several segments are merged. */
@@ -16,62 +17,19 @@ interface PlacedGap {
   area: CellArea
 }
 
-/** Decides for each record of one segment whether a query wants it. */
-class Filter {
-  readonly #wanted: Uint8Array
-  readonly #segment: Segment
-  readonly #instruments: ReadonlySet<string> | undefined
-  readonly #from: bigint
-  readonly #to: bigint
-  readonly #fromHigh: number
-  readonly #fromLow: number
-  readonly #toHigh: number
-  readonly #toLow: number
-  /** By definition number: 1 = wanted, 2 = not, 0 = not looked up yet. */
-  readonly #numbers: number[] = []
-
+/** What a query wants of one segment. */
+class Filter extends RecordFilter {
   constructor(segment: Segment, query: ResolvedQuery) {
-    this.#segment = segment
-    this.#wanted = query.wanted
-    this.#instruments = query.instruments
-    this.#from = query.from
-    this.#to = query.to
-    this.#fromHigh = Number(query.from >> 32n)
-    this.#fromLow = Number(query.from & 0xffffffffn)
-    this.#toHigh = Number(query.to >> 32n)
-    this.#toLow = Number(query.to & 0xffffffffn)
+    super(segment.definitions, query)
   }
 
   /** Gaps for what cannot be read in front of or instead of a window's blocks, by the block that comes next. */
   gapsOf(window: Window): PlacedGap[] {
-    if (window.damage.length === 0 || this.#wanted[L.RecordType.gap] !== 1) return []
+    const { from, to, wanted } = this.query
+    if (window.damage.length === 0 || wanted[L.RecordType.gap] !== 1) return []
     return window.damage
-      .filter(({ damage }) => damage.tsAfter >= this.#from && damage.tsBefore < this.#to)
+      .filter(({ damage }) => damage.tsAfter >= from && damage.tsBefore < to)
       .map(({ before, damage }) => ({ before, area: gapOf(damage) }))
-  }
-
-  takes(area: CellArea, at: number): boolean {
-    if (this.#wanted[area.u8[at + L.HEAD_TYPE] as number] !== 1) return false
-    const word = (at + L.HEAD_TS_RECV) >> 2
-    const high = area.i32[word + 1] as number
-    const low = area.u32[word] as number
-    if (high < this.#fromHigh || (high === this.#fromHigh && low < this.#fromLow)) return false
-    if (high > this.#toHigh || (high === this.#toHigh && low >= this.#toLow)) return false
-    return (
-      this.#instruments === undefined || this.#isWanted(area.u32[(at + L.HEAD_INSTRUMENT) >> 2] as number, area, at)
-    )
-  }
-
-  #isWanted(number: number, area: CellArea, at: number): boolean {
-    // Gaps and drops that concern every instrument concern the wanted ones too.
-    if (number === 0)
-      return area.u8[at + L.HEAD_TYPE] === L.RecordType.gap || area.u8[at + L.HEAD_TYPE] === L.RecordType.drop
-    const known = this.#numbers[number] ?? 0
-    if (known !== 0) return known === 1
-    const key = this.#segment.definitions[number]?.key
-    const wanted = key !== undefined && (this.#instruments as ReadonlySet<string>).has(key)
-    this.#numbers[number] = wanted ? 1 : 2
-    return wanted
   }
 }
 

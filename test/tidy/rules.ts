@@ -49,6 +49,7 @@ const LIBRARY = [
   'simulate',
   'recorder',
   'export',
+  'tail',
   'replay',
   'log',
   'native',
@@ -67,12 +68,14 @@ const SRC_LAYERS: Record<string, string[]> = {
   native: FACTS,
   log: ['native', 'integrity', ...FACTS],
   replay: ['log', ...FACTS],
+  // The same records as replay, while they are being recorded.
+  tail: ['replay', 'native', ...FACTS],
   export: ['replay', 'log', 'native', ...FACTS],
   recorder: ['log', 'native', 'feeds', 'integrity', ...FACTS],
   import: ['recorder', 'log', 'native', 'feeds', 'integrity', ...FACTS],
   simulate: ['import', 'feeds', 'integrity', ...FACTS],
   // The facade over everything that reads: what openLog() gives.
-  'open-log': ['replay', 'export', 'log', 'native', ...FACTS],
+  'open-log': ['replay', 'tail', 'export', 'log', 'native', ...FACTS],
   index: LIBRARY,
   cli: ['index', ...LIBRARY],
 }

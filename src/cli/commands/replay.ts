@@ -2,14 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, InvalidArgumentError } from 'commander'
 import { Log } from '../../open-log.ts'
 import { list, query, type RangeOptions } from '../options.ts'
-import { print, toJson, warn } from '../output.ts'
+import { warn } from '../output.ts'
+import { jsonLine, Lines } from '../record-lines.ts'
 
 interface Options extends RangeOptions {
   speed: number
 }
-
-/** Text is handed to the pipe in pieces of about this size. */
-const CHUNK_CHARACTERS = 1 << 16
 
 export function addReplay(program: Command): void {
   program
@@ -35,27 +33,17 @@ async function replay(directory: string, options: Options): Promise<void> {
   const log = new Log(directory)
   try {
     const pacer = options.speed === Number.POSITIVE_INFINITY ? undefined : new Pacer(options.speed)
-    let text = ''
+    const lines = new Lines()
     for (const batch of log.replay(query(options))) {
       for (const record of batch) {
         const wait = pacer?.wait(record.tsRecv) ?? 0
-        if (wait > 0) {
-          if (!(await print(text))) return
-          text = ''
-          const line = `${toJson(record.toJson())}\n`
-          await sleep(wait)
-          text = line
-          continue
-        }
-        text += `${toJson(record.toJson())}\n`
-        if (text.length >= CHUNK_CHARACTERS) {
-          const chunk = text
-          text = ''
-          if (!(await print(chunk))) return
-        }
+        if (wait > 0 && !(await lines.flush())) return
+        lines.put(jsonLine(record))
+        if (wait > 0) await sleep(wait)
+        if (lines.full && !(await lines.flush())) return
       }
     }
-    await print(text)
+    await lines.flush()
     for (const damage of log.damage) {
       warn(
         `${damage.path}: records ${damage.firstRecord} to ${damage.endRecord - 1n} cannot be read (TF_CORRUPT; see tickforge verify)`,

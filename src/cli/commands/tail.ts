@@ -1,0 +1,46 @@
+import type { Command } from 'commander'
+import { Tail } from '../../tail/tail.ts'
+import { list, query, type RangeOptions } from '../options.ts'
+import { jsonLine, Lines, textLine } from '../record-lines.ts'
+
+interface Options extends RangeOptions {
+  journal?: string
+  json?: true
+  spin?: true
+}
+
+export function addTail(program: Command): void {
+  program
+    .command('tail')
+    .description('print records as they are published, before they are on the disk, until it is stopped')
+    .argument('<directory>')
+    .option('--instrument <list>', 'VENUE:SYMBOL,...; default all', list)
+    .option('--type <list>', 'trade,quote,book,gap,...; default all', list)
+    .option('--from <place>', 'now, start, a time (ISO 8601 or integer ns), or SEGMENT:RECORD; default now')
+    .option('--journal <name>', 'journal to follow; default main')
+    .option('--json', 'JSON lines, as replay prints them')
+    .option('--spin', 'never sleep while the recorder lives: the shortest delay, for a whole core')
+    .action(tail)
+}
+
+async function tail(directory: string, options: Options): Promise<void> {
+  const stop = new AbortController()
+  const records = new Tail(directory, {
+    ...query(options),
+    ...(options.journal === undefined ? {} : { journal: options.journal }),
+    spin: options.spin === true,
+    signal: stop.signal,
+  })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+  // Somebody who has read enough (`| head`) is noticed although nothing more may ever come.
+  process.stdout.once('close', () => stop.abort())
+  const line = options.json === true ? jsonLine : textLine
+  const lines = new Lines()
+  for await (const batch of records) {
+    for (const record of batch) {
+      lines.put(line(record))
+      if (lines.full && !(await lines.flush())) return
+    }
+    if (!(await lines.flush())) return
+  }
+}
