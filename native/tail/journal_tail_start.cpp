@@ -104,6 +104,7 @@ Result<void> JournalTail::place(const SegmentName& segment, std::uint64_t record
     place.offset = end_of(before);
     place.record = before.first_record + before.record_count;
     place.running_max = before.running_max_ts_recv;
+    place.closed = (before.flags & kBlockLast) != 0;
   }
   if (block < entries.size() && !is_missing(entries[block])) {
     place.offset = entries[block].offset;

@@ -137,7 +137,7 @@ Result<bool> SegmentCursor::load() {
 void SegmentCursor::advance() {
   found_ = false;
   payload_ = nullptr;
-  closed_ = (header_.flags & kBlockLast) != 0;
+  place_.closed = (header_.flags & kBlockLast) != 0;
   place_.offset = align_up(place_.offset + sizeof header_ + header_.payload_length, kBlockAlign);
   place_.block_number = header_.block_number + 1;
   place_.record = header_.first_record + header_.record_count;

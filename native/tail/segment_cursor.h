@@ -30,6 +30,8 @@ struct CursorPlace {
   std::uint64_t record = 0;
   /// Largest ts_recv before it.
   std::int64_t running_max = kNoneI64;
+  /// The block before closed the segment.
+  bool closed = false;
 };
 
 class SegmentCursor {
@@ -60,7 +62,7 @@ class SegmentCursor {
   std::uint64_t offset() const { return place_.offset; }
   std::uint64_t record() const { return place_.record; }
   /// The last block that was passed closed the segment.
-  bool closed() const { return closed_; }
+  bool closed() const { return place_.closed; }
 
  private:
   /// Records that cannot be read: numbers, and the times around them.
@@ -89,7 +91,6 @@ class SegmentCursor {
   bool found_ = false;
   const std::uint8_t* payload_ = nullptr;
   std::uint64_t limit_ = kUnlimited;
-  bool closed_ = false;
   std::optional<Lost> lost_;
   /// The file when its end was last found: until it changes there is nothing new to be looked for.
   bool at_end_ = false;

@@ -117,6 +117,8 @@ class LiveWriter {
     end_block(producer);
     return true;
   }
+  /// Position behind the last cell that was taken.
+  std::uint32_t taken(std::uint32_t producer) const { return taken_[producer]; }
   /// Gives the cells that were taken back to the producer.
   void release(std::uint32_t producer = 0) { ring(producer).release(taken_[producer]); }
   /// Takes everything that is published.

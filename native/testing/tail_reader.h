@@ -47,6 +47,7 @@ class TailReader {
   /// Goes on at the same position with a tail of its own, as another process would.
   void reopen(const std::string& directory) {
     TailReader next(directory, position());
+    error = next.error;
     tail_ = std::move(next.tail_);
   }
 
@@ -124,6 +125,15 @@ class TailReader {
   std::vector<std::uint8_t> memory_;
   std::unique_ptr<JournalTail> tail_;
 };
+
+/// Where numbers that should count up from 1 do not; empty when they do, up to `last`.
+inline std::string flaw(const std::vector<std::uint64_t>& numbers, std::uint64_t last) {
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const std::uint64_t before = i == 0 ? 0 : numbers[i - 1];
+    if (numbers[i] != before + 1) return std::to_string(numbers[i]) + " behind " + std::to_string(before);
+  }
+  return numbers.size() == last ? "" : "ends at " + std::to_string(numbers.size());
+}
 
 /// The numbers from `first` to `last`, each once, in order.
 inline std::vector<std::uint64_t> numbers(std::uint64_t first, std::uint64_t last) {
