@@ -12,8 +12,9 @@ import {
   TRADE_SEQUENCE,
   TRADE_SIZE,
 } from '../../src/records/layout.ts'
+import { type DecodedDefinition, decodeDefinition, levels, type RawRecord } from '../helpers/cells.ts'
+import { Bench, decimalText, has, ofType } from './bench.ts'
 import { type CapturedLine, capture, play, singleFrames } from './captured.ts'
-import { Bench, type Decoded, type DecodedDefinition, decimalText, definition, has, levels, ofType } from './decoded.ts'
 
 const adapter = coinbase.adapters[0] as (typeof coinbase.adapters)[number]
 
@@ -33,14 +34,14 @@ interface WireEvent {
 
 function recorded(lines: readonly CapturedLine[]): {
   bench: Bench
-  records: Decoded[]
+  records: RawRecord[]
   defined: Map<number, DecodedDefinition>
 } {
   const bench = new Bench(adapter, 'coinbase')
   play(lines, bench)
   const records = bench.all()
   const defined = new Map(
-    records.filter((r) => r.type === RecordType.instrument).map((r) => [r.instrument, definition(r)]),
+    records.filter((r) => r.type === RecordType.instrument).map((r) => [r.instrument, decodeDefinition(r)]),
   )
   return { bench, records, defined }
 }

@@ -10,6 +10,7 @@ import {
   GAP_EXPECTED_ID,
   GAP_RECEIVED_ID,
   GapCause,
+  InstrumentKind,
   Integrity,
   NONE_I64,
   NONE_U64,
@@ -33,7 +34,8 @@ import {
   TRADE_SEQUENCE,
   TRADE_TS_SENT,
 } from '../../src/records/layout.ts'
-import { Bench, type Decoded, definition, has, levels, ofType } from './decoded.ts'
+import { decodeDefinition, levels, type RawRecord } from '../helpers/cells.ts'
+import { Bench, has, ofType } from './bench.ts'
 
 const adapter = coinbase.adapters[0] as (typeof coinbase.adapters)[number]
 const SENT = '2026-08-09T21:05:48.228568804Z'
@@ -50,7 +52,7 @@ beforeEach(() => {
   bench.opened(1, 'wss://advanced-trade-ws.coinbase.com')
 })
 
-function send(channel: string, sequence: number | string, events: unknown, connection = 1): Decoded[] {
+function send(channel: string, sequence: number | string, events: unknown, connection = 1): RawRecord[] {
   const tail = `"events":${JSON.stringify(events)}}`
   return bench.frame(
     connection,
@@ -68,7 +70,7 @@ function event(type: string, rows: readonly Row[], product = 'BTC-USD'): object 
   return { type, product_id: product, updates }
 }
 
-function snapshot(sequence: number, connection = 1): Decoded[] {
+function snapshot(sequence: number, connection = 1): RawRecord[] {
   return send(
     'l2_data',
     sequence,
@@ -82,7 +84,7 @@ function snapshot(sequence: number, connection = 1): Decoded[] {
   )
 }
 
-function update(sequence: number, connection = 1): Decoded[] {
+function update(sequence: number, connection = 1): RawRecord[] {
   return send('l2_data', sequence, [event('update', [['bid', '100.1', '3']])], connection)
 }
 
@@ -95,7 +97,7 @@ describe('a level 2 event of Coinbase', () => {
       ['offer', '65084', '0'],
       ['bid', '65061.91', '1.50000000'],
     ]
-    const [, book] = send('l2_data', 14, [event('update', rows)]) as [Decoded, Decoded]
+    const [, book] = send('l2_data', 14, [event('update', rows)]) as [RawRecord, RawRecord]
     expect(levels(book)).toEqual({
       bids: [
         { price: 6506250n, size: 583000n },
@@ -125,7 +127,7 @@ describe('a level 2 event of Coinbase', () => {
   })
 
   it('takes the time of the frame when it has no levels', () => {
-    const [, book] = send('l2_data', 0, [event('update', [])]) as [Decoded, Decoded]
+    const [, book] = send('l2_data', 0, [event('update', [])]) as [RawRecord, RawRecord]
     expect(levels(book)).toEqual({ bids: [], asks: [] })
     expect(book.tsEvent).toBe(SENT_NS)
   })
@@ -135,7 +137,10 @@ describe('a level 2 event of Coinbase', () => {
       event('snapshot', [['bid', '1', '1']]),
       event('snapshot', [['offer', '2', '2']], 'ETH-USD'),
     ])
-    expect(ofType(records, RecordType.instrument).map((r) => definition(r).symbol)).toEqual(['BTC-USD', 'ETH-USD'])
+    expect(ofType(records, RecordType.instrument).map((r) => decodeDefinition(r).symbol)).toEqual([
+      'BTC-USD',
+      'ETH-USD',
+    ])
     expect(ofType(records, RecordType.book).map((r) => r.instrument)).toEqual([1, 2])
     expect(new Set(records.map((r) => r.tsRecv)).size).toBe(1)
   })
@@ -159,13 +164,13 @@ describe('a level 2 event of Coinbase', () => {
   it('dates a new definition when a number has more decimals', () => {
     update(0)
     const records = send('l2_data', 1, [event('update', [['bid', '0.00001305', '985']])])
-    expect(definition(records[0] as Decoded)).toMatchObject({
+    expect(decodeDefinition(records[0] as RawRecord)).toMatchObject({
       number: 2,
       priceDecimals: 8,
       sizeDecimals: 8,
       pricePrint: PrintRule.minimal,
     })
-    expect(levels(records[1] as Decoded).bids).toEqual([{ price: 1305n, size: 98500000000n }])
+    expect(levels(records[1] as RawRecord).bids).toEqual([{ price: 1305n, size: 98500000000n }])
   })
 })
 
@@ -192,7 +197,7 @@ describe('the sequence of a connection to Coinbase', () => {
     snapshot(0)
     const records = update(2)
     expect(records.map((r) => r.type)).toEqual([RecordType.gap, RecordType.book])
-    const [gap, book] = records as [Decoded, Decoded]
+    const [gap, book] = records as [RawRecord, RawRecord]
     expect(gap.instrument).toBe(0)
     expect(gap.u8(GAP_CAUSE)).toBe(GapCause.sequence)
     expect([gap.u64(GAP_EXPECTED_ID), gap.u64(GAP_RECEIVED_ID)]).toEqual([1n, 2n])
@@ -282,7 +287,7 @@ describe('trades of Coinbase', () => {
     const ids = ['18446744073709551614', '18446744073709551615', '007', 'a2c0-ff']
     const wire = ids.map((id, i) => trade(id, 'BUY', `4${i}`))
     const trades = ofType(send('market_trades', 0, [{ type: 'update', trades: wire }]), RecordType.trade)
-    const text = (t: Decoded): string => (t.cells < 3 ? '' : t.text(TRADE_ID_TEXT, t.u8(TRADE_ID_TEXT_LENGTH)))
+    const text = (t: RawRecord): string => (t.cells < 3 ? '' : t.text(TRADE_ID_TEXT, t.u8(TRADE_ID_TEXT_LENGTH)))
     expect(trades.map((t) => [t.u64(TRADE_ID), text(t)])).toEqual([
       [18446744073709551614n, ''],
       [NONE_U64, '18446744073709551615'],
@@ -348,8 +353,9 @@ describe('definitions of Coinbase', () => {
       }),
     ).toEqual([])
     const records = send('l2_data', 0, [event('update', [['bid', '0.00001305', '985']], 'SHIB-USD')])
-    expect(definition(records[0] as Decoded)).toEqual({
+    expect(decodeDefinition(records[0] as RawRecord)).toEqual({
       number: 1,
+      venue: 'coinbase',
       symbol: 'SHIB-USD',
       base: 'SHIB',
       quote: 'USD',
@@ -360,13 +366,14 @@ describe('definitions of Coinbase', () => {
       integrity: Integrity.connectionSequence,
       checksumRule: 0,
       bookDepth: 0,
+      kind: InstrumentKind.spot,
       tickSize: 1n,
       lotSize: 1n,
     })
   })
 
   it('start at 2 and 8 decimals without it, and are dated anew when it comes later', () => {
-    expect(definition(update(0)[0] as Decoded)).toMatchObject({
+    expect(decodeDefinition(update(0)[0] as RawRecord)).toMatchObject({
       priceDecimals: 2,
       sizeDecimals: 8,
       tickSize: 0n,
@@ -374,7 +381,7 @@ describe('definitions of Coinbase', () => {
       quote: 'USD',
     })
     bench.rest(1, PATH, { products: [product('BTC-USD', '0.5', '0.001')] })
-    expect(definition(update(1)[0] as Decoded)).toMatchObject({
+    expect(decodeDefinition(update(1)[0] as RawRecord)).toMatchObject({
       number: 2,
       priceDecimals: 2,
       sizeDecimals: 8,
@@ -396,7 +403,7 @@ describe('definitions of Coinbase', () => {
         [RecordType.text, TextReason.unparseable, true],
       ])
     }
-    expect(definition(update(0)[0] as Decoded)).toMatchObject({ priceDecimals: 2, sizeDecimals: 8 })
+    expect(decodeDefinition(update(0)[0] as RawRecord)).toMatchObject({ priceDecimals: 2, sizeDecimals: 8 })
   })
 })
 

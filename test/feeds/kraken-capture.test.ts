@@ -14,23 +14,16 @@ import {
   Flag,
   RecordType,
 } from '../../src/records/layout.ts'
+import { type DecodedDefinition, decodeDefinition, levels, levelsAt, type RawRecord } from '../helpers/cells.ts'
+import { Bench, decimalText, has, ofType } from './bench.ts'
 import { capture, play, singleFrames } from './captured.ts'
-import {
-  Bench,
-  type Decoded,
-  type DecodedDefinition,
-  decimalText,
-  definition,
-  has,
-  levels,
-  levelsAt,
-  ofType,
-} from './decoded.ts'
 
 const [v1, v2] = kraken.adapters as [Adapter, Adapter]
 
-function definitions(records: readonly Decoded[]): Map<number, DecodedDefinition> {
-  return new Map(records.filter((r) => r.type === RecordType.instrument).map((r) => [r.instrument, definition(r)]))
+function definitions(records: readonly RawRecord[]): Map<number, DecodedDefinition> {
+  return new Map(
+    records.filter((r) => r.type === RecordType.instrument).map((r) => [r.instrument, decodeDefinition(r)]),
+  )
 }
 
 describe('a capture of Kraken v1', () => {

@@ -25,7 +25,8 @@ import {
   TRADE_SIZE,
   TradeKind,
 } from '../../src/records/layout.ts'
-import { Bench, type Decoded, definition, has, levels, ofType } from './decoded.ts'
+import { decodeDefinition, levels, type RawRecord } from '../helpers/cells.ts'
+import { Bench, has, ofType } from './bench.ts'
 
 const v1 = kraken.adapters[0] as (typeof kraken.adapters)[number]
 const PAIR = 'XBT/USD'
@@ -60,11 +61,11 @@ beforeEach(() => {
   bench.opened(1, 'wss://ws.kraken.com')
 })
 
-function snapshot(connection = 1, depth = 10): Decoded[] {
+function snapshot(connection = 1, depth = 10): RawRecord[] {
   return bench.frame(connection, [7, { as: rows(ASKS), bs: rows(BIDS) }, `book-${depth}`, PAIR])
 }
 
-function update(payload: object, connection = 1): Decoded[] {
+function update(payload: object, connection = 1): RawRecord[] {
   return bench.frame(connection, [7, payload, 'book-10', PAIR])
 }
 
@@ -72,7 +73,7 @@ describe('a book of Kraken v1', () => {
   it('becomes a definition with the depth of its channel and a snapshot record, bids first', () => {
     const records = snapshot()
     expect(records.map((r) => r.type)).toEqual([RecordType.instrument, RecordType.book])
-    expect(definition(records[0] as Decoded)).toMatchObject({
+    expect(decodeDefinition(records[0] as RawRecord)).toMatchObject({
       symbol: PAIR,
       base: 'XBT',
       quote: 'USD',
@@ -82,7 +83,7 @@ describe('a book of Kraken v1', () => {
       checksumRule: ChecksumRule.kraken10,
       bookDepth: 10,
     })
-    const book = records[1] as Decoded
+    const book = records[1] as RawRecord
     expect(has(book, Flag.snapshot)).toBe(true)
     expect(has(book, Flag.checksum)).toBe(false)
     expect(book.tsEvent).toBe(1618678133365913000n)
@@ -138,7 +139,7 @@ describe('a book of Kraken v1', () => {
         BIDS.map(([p, v]): Row => [`${p}0`, v]),
       ),
     })
-    expect(definition(records[0] as Decoded)).toMatchObject({ priceDecimals: 2, number: 2 })
+    expect(decodeDefinition(records[0] as RawRecord)).toMatchObject({ priceDecimals: 2, number: 2 })
     expect(records[1]?.instrument).toBe(2)
     expect(bench.normalizer.counters).toMatchObject({ checksumsPassed: 1, checksumsFailed: 0 })
   })
@@ -148,7 +149,7 @@ describe('a skipped update of Kraken v1', () => {
   const missed: Row = ['56218.0', '1.00000000']
   const next: Row = ['56209.8', '1.00000000']
 
-  function skip(): Decoded[] {
+  function skip(): RawRecord[] {
     snapshot()
     return update({ b: rows([next]), c: sum([missed, ...ASKS], [...BIDS, next]) })
   }
@@ -156,7 +157,7 @@ describe('a skipped update of Kraken v1', () => {
   it('fails the checksum: a gap record stands before the doubtful update', () => {
     const records = skip()
     expect(records.map((r) => r.type)).toEqual([RecordType.gap, RecordType.book])
-    const [gap, book] = records as [Decoded, Decoded]
+    const [gap, book] = records as [RawRecord, RawRecord]
     expect(gap.u8(GAP_CAUSE)).toBe(GapCause.checksum)
     expect(gap.u8(GAP_RECORD_TYPE)).toBe(RecordType.book)
     expect(gap.instrument).toBe(book.instrument)
@@ -317,7 +318,7 @@ describe('other frames of Kraken v1', () => {
       '{"channelID":1,"channelName":"book-100","event":"subscriptionStatus","pair":"XBT/USD","status":"subscribed","subscription":{"depth":100,"name":"book"}}',
     )
     const records = bench.frame(1, [1, [['1.0', '1.0', TIME, 's', 'l', '']], 'trade', PAIR])
-    expect(definition(ofType(records, RecordType.instrument)[0] as Decoded).bookDepth).toBe(100)
+    expect(decodeDefinition(ofType(records, RecordType.instrument)[0] as RawRecord).bookDepth).toBe(100)
   })
 })
 

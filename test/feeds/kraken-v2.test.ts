@@ -21,7 +21,8 @@ import {
   TRADE_SIZE,
   TradeKind,
 } from '../../src/records/layout.ts'
-import { Bench, type Decoded, definition, has, levels, ofType } from './decoded.ts'
+import { decodeDefinition, levels, type RawRecord } from '../helpers/cells.ts'
+import { Bench, has, ofType } from './bench.ts'
 
 const v2 = kraken.adapters[1] as (typeof kraken.adapters)[number]
 const SYMBOL = 'BTC/USD'
@@ -74,7 +75,7 @@ beforeEach(() => {
   bench.opened(1, 'wss://ws.kraken.com/v2')
 })
 
-function start(): Decoded[] {
+function start(): RawRecord[] {
   bench.frame(1, INSTRUMENTS)
   bench.frame(1, ACK)
   return bench.frame(1, bookFrame('snapshot', SHORT_BIDS, SHORT_ASKS, sum(ASKS, BIDS)))
@@ -84,7 +85,7 @@ describe('a book of Kraken v2', () => {
   it('has the decimals of the instrument channel and the depth of the acknowledgement', () => {
     const records = start()
     expect(records.map((r) => r.type)).toEqual([RecordType.instrument, RecordType.book])
-    expect(definition(records[0] as Decoded)).toMatchObject({
+    expect(decodeDefinition(records[0] as RawRecord)).toMatchObject({
       symbol: SYMBOL,
       base: 'BTC',
       quote: 'USD',
@@ -97,7 +98,7 @@ describe('a book of Kraken v2', () => {
       tickSize: 1n,
       lotSize: 1n,
     })
-    expect(levels(records[1] as Decoded)).toEqual({
+    expect(levels(records[1] as RawRecord)).toEqual({
       bids: [
         { price: 452830n, size: 10000000n },
         { price: 452825n, size: 100000000n },
@@ -159,7 +160,7 @@ describe('a book of Kraken v2', () => {
 
   it('checks nothing as long as the decimals are not known', () => {
     const records = bench.frame(1, bookFrame('snapshot', SHORT_BIDS, SHORT_ASKS, sum(ASKS, BIDS)))
-    expect(definition(records[0] as Decoded)).toMatchObject({
+    expect(decodeDefinition(records[0] as RawRecord)).toMatchObject({
       checksumRule: ChecksumRule.none,
       bookDepth: 10,
       sizeDecimals: 8,
@@ -171,7 +172,7 @@ describe('a book of Kraken v2', () => {
     bench.frame(1, bookFrame('snapshot', ['45283 0.1'], ['45285 0.001'], 5))
     bench.frame(1, INSTRUMENTS)
     const records = bench.frame(1, bookFrame('update', [], [], sum(['45285.0 0.00100000'], ['45283.0 0.10000000'])))
-    expect(definition(records[0] as Decoded)).toMatchObject({
+    expect(decodeDefinition(records[0] as RawRecord)).toMatchObject({
       checksumRule: ChecksumRule.kraken10,
       priceDecimals: 1,
       sizeDecimals: 8,
@@ -182,7 +183,10 @@ describe('a book of Kraken v2', () => {
   it('stops checking when a number has more decimals than the pair', () => {
     start()
     const records = bench.frame(1, bookFrame('update', ['45282.55 1'], [], 1))
-    expect(definition(records[0] as Decoded)).toMatchObject({ checksumRule: ChecksumRule.none, priceDecimals: 2 })
+    expect(decodeDefinition(records[0] as RawRecord)).toMatchObject({
+      checksumRule: ChecksumRule.none,
+      priceDecimals: 2,
+    })
     expect(bench.normalizer.counters.checksumsFailed).toBe(0)
   })
 
@@ -255,7 +259,7 @@ describe('the instrument channel of Kraken v2', () => {
     bench.frame(1, INSTRUMENTS.replace('"price_precision":1', '"price_precision":2').replace('"snapshot"', '"update"'))
     const finer = (list: string[]): string[] => list.map((level) => level.replace(' ', '0 '))
     const records = bench.frame(1, bookFrame('update', [], [], sum(finer(ASKS), finer(BIDS))))
-    expect(definition(records[0] as Decoded)).toMatchObject({ priceDecimals: 2, tickSize: 10n, number: 2 })
+    expect(decodeDefinition(records[0] as RawRecord)).toMatchObject({ priceDecimals: 2, tickSize: 10n, number: 2 })
     expect(bench.normalizer.counters).toMatchObject({ checksumsPassed: 3, checksumsFailed: 0 })
   })
 })

@@ -8,6 +8,27 @@ export interface Level {
   size: bigint
 }
 
+/** A record as it lies in memory: its head, and any field of it by its offset. */
+export interface RawRecord {
+  type: number
+  flags: number
+  instrument: number
+  tsRecv: bigint
+  tsEvent: bigint
+  connection: number
+  cells: number
+  /** First word of the record in `words`, for code that reads levels in place. */
+  at: number
+  words: Int32Array
+  u64: (offset: number) => bigint
+  i64: (offset: number) => bigint
+  u32: (offset: number) => number
+  u16: (offset: number) => number
+  u8: (offset: number) => number
+  i8: (offset: number) => number
+  text: (offset: number, length: number) => string
+}
+
 interface Head {
   flags: number
   instrument: number
@@ -45,6 +66,7 @@ export type DecodedRecord = Head &
   )
 
 export interface DecodedDefinition {
+  number: number
   venue: string
   symbol: string
   base: string
@@ -52,7 +74,10 @@ export interface DecodedDefinition {
   adapter: string
   priceDecimals: number
   sizeDecimals: number
-  integrity: number
+  pricePrint: number
+  integrity: L.Integrity
+  checksumRule: number
+  bookDepth: number
   kind: number
   tickSize: bigint
   lotSize: bigint
@@ -92,17 +117,43 @@ export interface DecodedBook {
   asks: Level[]
 }
 
-/** Decodes whole records; throws on a type or a size that cannot be. */
-export function decodeCells(cells: Uint8Array): DecodedRecord[] {
-  const records: DecodedRecord[] = []
-  for (let at = 0; at < cells.length; ) {
-    const size = (cells[at + L.HEAD_CELLS] as number) * L.CELL_BYTES
-    if (size === 0 || at + size > cells.length)
-      throw new Error(`a record at ${at} has ${size} bytes of ${cells.length - at}`)
-    records.push(decodeRecord(new DataView(cells.buffer, cells.byteOffset + at, size)))
-    at += size
+/** Takes cells apart into whole records; throws on a size that cannot be. */
+export function rawRecords(cells: Uint8Array): RawRecord[] {
+  const view = new DataView(cells.buffer, cells.byteOffset, cells.byteLength)
+  const words = new Int32Array(cells.buffer, cells.byteOffset, cells.byteLength / 4)
+  const records: RawRecord[] = []
+  for (let start = 0; start < cells.length; ) {
+    const base = start
+    const count = view.getUint8(base + L.HEAD_CELLS)
+    const size = count * L.CELL_BYTES
+    if (size === 0 || base + size > cells.length)
+      throw new Error(`a record at ${base} has ${size} bytes of ${cells.length - base}`)
+    records.push({
+      type: view.getUint8(base + L.HEAD_TYPE),
+      flags: view.getUint16(base + L.HEAD_FLAGS, true),
+      instrument: view.getUint32(base + L.HEAD_INSTRUMENT, true),
+      tsRecv: view.getBigInt64(base + L.HEAD_TS_RECV, true),
+      tsEvent: view.getBigInt64(base + L.HEAD_TS_EVENT, true),
+      connection: view.getUint16(base + L.HEAD_FRAME + 6, true),
+      cells: count,
+      at: base / 4,
+      words,
+      u64: (offset) => view.getBigUint64(base + offset, true),
+      i64: (offset) => view.getBigInt64(base + offset, true),
+      u32: (offset) => view.getUint32(base + offset, true),
+      u16: (offset) => view.getUint16(base + offset, true),
+      u8: (offset) => view.getUint8(base + offset),
+      i8: (offset) => view.getInt8(base + offset),
+      text: (offset, length) => Buffer.from(cells.subarray(base + offset, base + offset + length)).toString('utf8'),
+    })
+    start += size
   }
   return records
+}
+
+/** Decodes whole records; throws on a type or a size that cannot be. */
+export function decodeCells(cells: Uint8Array): DecodedRecord[] {
+  return rawRecords(cells).map(decodeRecord)
 }
 
 /** The records of one type. */
@@ -144,89 +195,93 @@ export class Definitions {
   }
 }
 
-function decodeRecord(view: DataView): DecodedRecord {
-  const frame = view.getBigUint64(L.HEAD_FRAME, true)
+function decodeRecord(record: RawRecord): DecodedRecord {
+  const frame = record.u64(L.HEAD_FRAME)
   const head: Head = {
-    flags: view.getUint16(L.HEAD_FLAGS, true),
-    instrument: view.getUint32(L.HEAD_INSTRUMENT, true),
-    tsRecv: view.getBigInt64(L.HEAD_TS_RECV, true),
-    tsEvent: signed(view, L.HEAD_TS_EVENT),
-    connection: Number(frame >> BigInt(L.FRAME_NUMBER_BITS)),
+    flags: record.flags,
+    instrument: record.instrument,
+    tsRecv: record.tsRecv,
+    tsEvent: signed(record, L.HEAD_TS_EVENT),
+    connection: record.connection,
     frame: frame & ((1n << BigInt(L.FRAME_NUMBER_BITS)) - 1n),
   }
   const extended = (head.flags & L.Flag.extension) !== 0
-  switch (view.getUint8(L.HEAD_TYPE)) {
+  switch (record.type) {
     case L.RecordType.instrument:
-      return { ...head, type: 'instrument', definition: decodeDefinition(view) }
+      return { ...head, type: 'instrument', definition: decodeDefinition(record) }
     case L.RecordType.connection:
-      return { ...head, type: 'connection', ...decodeConnection(view) }
+      return { ...head, type: 'connection', ...decodeConnection(record) }
     case L.RecordType.trade:
-      return { ...head, type: 'trade', trade: decodeTrade(view, extended) }
+      return { ...head, type: 'trade', trade: decodeTrade(record, extended) }
     case L.RecordType.quote:
-      return { ...head, type: 'quote', quote: decodeQuote(view, extended) }
+      return { ...head, type: 'quote', quote: decodeQuote(record, extended) }
     case L.RecordType.book:
-      return { ...head, type: 'book', book: decodeBook(view, extended) }
+      return { ...head, type: 'book', book: decodeBook(record, extended) }
     case L.RecordType.gap:
       return {
         ...head,
         type: 'gap',
-        expected: unsigned(view, L.GAP_EXPECTED_ID),
-        received: unsigned(view, L.GAP_RECEIVED_ID),
-        tsLastGood: view.getBigInt64(L.GAP_TS_LAST_GOOD, true),
-        cause: view.getUint8(L.GAP_CAUSE),
-        recordType: view.getUint8(L.GAP_RECORD_TYPE),
+        expected: unsigned(record, L.GAP_EXPECTED_ID),
+        received: unsigned(record, L.GAP_RECEIVED_ID),
+        tsLastGood: record.i64(L.GAP_TS_LAST_GOOD),
+        cause: record.u8(L.GAP_CAUSE),
+        recordType: record.u8(L.GAP_RECORD_TYPE),
       }
     case L.RecordType.text:
       return {
         ...head,
         type: 'text',
-        reason: view.getUint8(L.TEXT_REASON),
-        binary: view.getUint8(L.TEXT_BINARY) === 1,
-        offset: view.getUint32(L.TEXT_OFFSET, true),
-        totalLength: view.getUint32(L.TEXT_TOTAL_LENGTH, true),
-        sequence: unsigned(view, L.TEXT_SEQUENCE),
-        text: strings(view, [view.getUint16(L.TEXT_LENGTH, true)])[0] as string,
+        reason: record.u8(L.TEXT_REASON),
+        binary: record.u8(L.TEXT_BINARY) === 1,
+        offset: record.u32(L.TEXT_OFFSET),
+        totalLength: record.u32(L.TEXT_TOTAL_LENGTH),
+        sequence: unsigned(record, L.TEXT_SEQUENCE),
+        text: strings(record, [record.u16(L.TEXT_LENGTH)])[0] as string,
       }
     default:
-      throw new Error(`there is no record type ${view.getUint8(L.HEAD_TYPE)}`)
+      throw new Error(`there is no record type ${record.type}`)
   }
 }
 
-function decodeDefinition(view: DataView): DecodedDefinition {
+export function decodeDefinition(record: RawRecord): DecodedDefinition {
   const lengths = [
     L.INSTRUMENT_VENUE_LENGTH,
     L.INSTRUMENT_SYMBOL_LENGTH,
     L.INSTRUMENT_BASE_LENGTH,
     L.INSTRUMENT_QUOTE_LENGTH,
     L.INSTRUMENT_ADAPTER_LENGTH,
-  ].map((offset) => view.getUint8(offset))
-  const [venue, symbol, base, quote, adapter] = strings(view, lengths) as [string, string, string, string, string]
+  ].map((offset) => record.u8(offset))
+  const [venue, symbol, base, quote, adapter] = strings(record, lengths) as [string, string, string, string, string]
   return {
+    number: record.instrument,
     venue,
     symbol,
     base,
     quote,
     adapter,
-    priceDecimals: 0 - view.getInt8(L.INSTRUMENT_PRICE_EXPONENT),
-    sizeDecimals: 0 - view.getInt8(L.INSTRUMENT_SIZE_EXPONENT),
-    integrity: view.getUint8(L.INSTRUMENT_INTEGRITY),
-    kind: view.getUint8(L.INSTRUMENT_KIND),
-    tickSize: view.getBigInt64(L.INSTRUMENT_TICK_SIZE, true),
-    lotSize: view.getBigInt64(L.INSTRUMENT_LOT_SIZE, true),
+    priceDecimals: 0 - record.i8(L.INSTRUMENT_PRICE_EXPONENT),
+    sizeDecimals: 0 - record.i8(L.INSTRUMENT_SIZE_EXPONENT),
+    pricePrint: record.u8(L.INSTRUMENT_PRICE_PRINT),
+    integrity: record.u8(L.INSTRUMENT_INTEGRITY) as L.Integrity,
+    checksumRule: record.u8(L.INSTRUMENT_CHECKSUM_RULE),
+    bookDepth: record.u16(L.INSTRUMENT_BOOK_DEPTH),
+    kind: record.u8(L.INSTRUMENT_KIND),
+    tickSize: record.i64(L.INSTRUMENT_TICK_SIZE),
+    lotSize: record.i64(L.INSTRUMENT_LOT_SIZE),
   }
 }
 
-function decodeConnection(view: DataView) {
+function decodeConnection(record: RawRecord) {
   const lengths = [
-    view.getUint8(L.CONNECTION_VENUE_LENGTH),
-    view.getUint16(L.CONNECTION_URL_LENGTH, true),
-    view.getUint16(L.CONNECTION_REASON_LENGTH, true),
+    record.u8(L.CONNECTION_VENUE_LENGTH),
+    record.u16(L.CONNECTION_URL_LENGTH),
+    record.u16(L.CONNECTION_REASON_LENGTH),
   ]
-  const [venue, url, reason] = strings(view, lengths) as [string, string, string]
-  const code = view.getUint16(L.CONNECTION_CLOSE_CODE, true)
+  const [venue, url, reason] = strings(record, lengths) as [string, string, string]
+  const code = record.u16(L.CONNECTION_CLOSE_CODE)
   return {
-    event: view.getUint8(L.CONNECTION_EVENT),
-    integrity: view.getUint8(L.CONNECTION_INTEGRITY),
+    event: record.u8(L.CONNECTION_EVENT),
+    integrity: record.u8(L.CONNECTION_INTEGRITY),
     code,
     venue,
     url,
@@ -234,75 +289,81 @@ function decodeConnection(view: DataView) {
   }
 }
 
-function decodeTrade(view: DataView, extended: boolean): DecodedTrade {
+function decodeTrade(record: RawRecord, extended: boolean): DecodedTrade {
   const trade: DecodedTrade = {
-    price: view.getBigInt64(L.TRADE_PRICE, true),
-    size: view.getBigInt64(L.TRADE_SIZE, true),
-    id: unsigned(view, L.TRADE_ID),
-    sequence: unsigned(view, L.TRADE_SEQUENCE),
+    price: record.i64(L.TRADE_PRICE),
+    size: record.i64(L.TRADE_SIZE),
+    id: unsigned(record, L.TRADE_ID),
+    sequence: unsigned(record, L.TRADE_SEQUENCE),
   }
   if (!extended) return trade
   return {
     ...trade,
-    tsSent: signed(view, L.TRADE_TS_SENT),
-    firstId: unsigned(view, L.TRADE_FIRST_ID),
-    lastId: unsigned(view, L.TRADE_LAST_ID),
-    buyerOrderId: unsigned(view, L.TRADE_BUYER_ORDER_ID),
-    sellerOrderId: unsigned(view, L.TRADE_SELLER_ORDER_ID),
-    kind: view.getUint8(L.TRADE_KIND),
+    tsSent: signed(record, L.TRADE_TS_SENT),
+    firstId: unsigned(record, L.TRADE_FIRST_ID),
+    lastId: unsigned(record, L.TRADE_LAST_ID),
+    buyerOrderId: unsigned(record, L.TRADE_BUYER_ORDER_ID),
+    sellerOrderId: unsigned(record, L.TRADE_SELLER_ORDER_ID),
+    kind: record.u8(L.TRADE_KIND),
   }
 }
 
-function decodeQuote(view: DataView, extended: boolean): DecodedQuote {
+function decodeQuote(record: RawRecord, extended: boolean): DecodedQuote {
   const quote: DecodedQuote = {
-    bidPrice: signed(view, L.QUOTE_BID_PRICE),
-    bidSize: signed(view, L.QUOTE_BID_SIZE),
-    askPrice: signed(view, L.QUOTE_ASK_PRICE),
-    askSize: signed(view, L.QUOTE_ASK_SIZE),
+    bidPrice: signed(record, L.QUOTE_BID_PRICE),
+    bidSize: signed(record, L.QUOTE_BID_SIZE),
+    askPrice: signed(record, L.QUOTE_ASK_PRICE),
+    askSize: signed(record, L.QUOTE_ASK_SIZE),
   }
   if (!extended) return quote
   return {
     ...quote,
-    tsSent: signed(view, L.QUOTE_TS_SENT),
-    updateId: unsigned(view, L.QUOTE_UPDATE_ID),
-    sequence: unsigned(view, L.QUOTE_SEQUENCE),
+    tsSent: signed(record, L.QUOTE_TS_SENT),
+    updateId: unsigned(record, L.QUOTE_UPDATE_ID),
+    sequence: unsigned(record, L.QUOTE_SEQUENCE),
   }
 }
 
-function decodeBook(view: DataView, extended: boolean): DecodedBook {
-  const start = L.CELL_BYTES * (extended ? 2 : 1)
-  const bidCount = view.getUint16(L.BOOK_BID_COUNT, true)
-  const askCount = view.getUint16(L.BOOK_ASK_COUNT, true)
-  const levels = Array.from({ length: bidCount + askCount }, (_, i) => ({
-    price: view.getBigInt64(start + i * L.LEVEL_BYTES, true),
-    size: view.getBigInt64(start + i * L.LEVEL_BYTES + 8, true),
-  }))
+/** Byte offset of a book record's first level. */
+export function levelsAt(record: RawRecord): number {
+  return L.CELL_BYTES * ((record.flags & L.Flag.extension) !== 0 ? 2 : 1)
+}
+
+export function levels(record: RawRecord): { bids: Level[]; asks: Level[] } {
+  const bidCount = record.u16(L.BOOK_BID_COUNT)
+  const all = Array.from({ length: bidCount + record.u16(L.BOOK_ASK_COUNT) }, (_, i) => {
+    const offset = levelsAt(record) + i * L.LEVEL_BYTES
+    return { price: record.i64(offset), size: record.i64(offset + 8) }
+  })
+  return { bids: all.slice(0, bidCount), asks: all.slice(bidCount) }
+}
+
+function decodeBook(record: RawRecord, extended: boolean): DecodedBook {
   return {
-    first: unsigned(view, L.BOOK_FIRST_UPDATE_ID),
-    last: unsigned(view, L.BOOK_LAST_UPDATE_ID),
-    previous: unsigned(view, L.BOOK_PREVIOUS_UPDATE_ID),
-    checksum: view.getUint32(L.BOOK_CHECKSUM, true),
-    ...(extended ? { tsSent: signed(view, L.BOOK_TS_SENT), sequence: unsigned(view, L.BOOK_SEQUENCE) } : {}),
-    bids: levels.slice(0, bidCount),
-    asks: levels.slice(bidCount),
+    first: unsigned(record, L.BOOK_FIRST_UPDATE_ID),
+    last: unsigned(record, L.BOOK_LAST_UPDATE_ID),
+    previous: unsigned(record, L.BOOK_PREVIOUS_UPDATE_ID),
+    checksum: record.u32(L.BOOK_CHECKSUM),
+    ...(extended ? { tsSent: signed(record, L.BOOK_TS_SENT), sequence: unsigned(record, L.BOOK_SEQUENCE) } : {}),
+    ...levels(record),
   }
 }
 
-function signed(view: DataView, offset: number): bigint | undefined {
-  const value = view.getBigInt64(offset, true)
+function signed(record: RawRecord, offset: number): bigint | undefined {
+  const value = record.i64(offset)
   return value === L.NONE_I64 ? undefined : value
 }
 
-function unsigned(view: DataView, offset: number): bigint | undefined {
-  const value = view.getBigUint64(offset, true)
+function unsigned(record: RawRecord, offset: number): bigint | undefined {
+  const value = record.u64(offset)
   return value === L.NONE_U64 ? undefined : value
 }
 
 /** Strings one after the other from cell 1 on. */
-function strings(view: DataView, lengths: readonly number[]): string[] {
-  let from = view.byteOffset + L.CELL_BYTES
+function strings(record: RawRecord, lengths: readonly number[]): string[] {
+  let from: number = L.CELL_BYTES
   return lengths.map((length) => {
-    const text = Buffer.from(view.buffer as ArrayBuffer, from, length).toString('utf8')
+    const text = record.text(from, length)
     from += length
     return text
   })
