@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,10 +22,11 @@ inline Result<std::uint64_t> size_of_file(int fd, const std::string& path) {
   return static_cast<std::uint64_t>(status.st_size);
 }
 
-/// Reads up to `length` bytes at `offset`, less only at the end of the file.
+/// Reads up to `length` bytes at `offset`, less only at the end of the file. An index that lies may name any offset.
 inline Result<std::size_t> read_fully(int fd, const std::string& path, void* bytes, std::size_t length,
                                       std::uint64_t offset) {
   std::size_t done = 0;
+  if (offset > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()) - length) return done;
   while (done < length) {
     const ssize_t count =
         ::pread(fd, static_cast<std::uint8_t*>(bytes) + done, length - done, static_cast<off_t>(offset + done));

@@ -114,11 +114,8 @@ bool entry_holds(const IndexEntry* previous, const IndexEntry& entry) {
     return std::memcmp(&entry, &expected, sizeof entry) == 0;
   }
   IndexEntry expected = continue_from(previous);
-  const bool after_missing = previous != nullptr && is_missing(*previous);
-  // Where a block was lost, its bytes and record numbers are skipped; otherwise they go on without a hole.
-  const bool placed = after_missing ? entry.offset >= expected.offset && entry.offset % kBlockAlign == 0 &&
-                                          entry.first_record >= expected.first_record
-                                    : entry.offset == expected.offset && entry.first_record == expected.first_record;
+  // Foreign bytes may lie between blocks, and their numbers may contradict each other: then so do the entries.
+  const bool placed = entry.offset >= expected.offset && entry.offset % kBlockAlign == 0;
   expected.record_count = entry.record_count;
   expected.min_ts_recv = entry.min_ts_recv;
   expected.max_ts_recv = entry.max_ts_recv;
@@ -191,6 +188,22 @@ bool entries_agree(const std::vector<IndexEntry>& derived, const std::vector<Ind
   return entries.size() <= derived.size() && std::equal(entries.begin(), entries.end(), derived.begin(), agree);
 }
 
+namespace {
+
+/// What is said of a block that is damaged now fits between those around it.
+bool damaged_fit(const std::vector<IndexEntry>& derived, const std::vector<IndexEntry>& entries) {
+  for (std::size_t i = 1; i < entries.size(); ++i) {
+    const IndexEntry& before = entries[i - 1];
+    if (is_missing(before) || is_missing(entries[i])) continue;
+    if (!is_missing(derived[i - 1]) && !is_missing(derived[i])) continue;
+    const IndexEntry expected = continue_from(&before);
+    if (entries[i].offset != expected.offset || entries[i].first_record != expected.first_record) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 IndexState compare_index(const IndexFile& index, std::uint64_t segment_id, const std::vector<IndexEntry>& derived,
                          IndexEnd end) {
   const bool limited = end == IndexEnd::kLimited;
@@ -200,8 +213,9 @@ IndexState compare_index(const IndexFile& index, std::uint64_t segment_id, const
   const bool complete = limited ? index.entries.size() >= derived.size()
                                 : index.ends_with_entries && index.entries.size() == derived.size();
   if (!complete) return IndexState::kWrong;
-  const auto last = index.entries.begin() + static_cast<std::ptrdiff_t>(derived.size());
-  return entries_agree(derived, {index.entries.begin(), last}) ? IndexState::kOk : IndexState::kWrong;
+  const std::vector<IndexEntry> entries(index.entries.begin(),
+                                        index.entries.begin() + static_cast<std::ptrdiff_t>(derived.size()));
+  return entries_agree(derived, entries) && damaged_fit(derived, entries) ? IndexState::kOk : IndexState::kWrong;
 }
 
 Result<void> write_index(const std::string& segment_path, std::uint64_t segment_id,
