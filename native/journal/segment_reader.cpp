@@ -336,6 +336,11 @@ Result<BlockWindow> SegmentReader::map_blocks(std::vector<IndexEntry> entries) c
   if (address == MAP_FAILED) return system_error("TF_IO", "mapping", path_, errno);
   window.mapping = MappedRegion(address, lead + window.length);
   window.bytes = window.mapping.data() + lead;
+  if (window.count == 1) {
+    // Somebody looks one block up: these pages in one request, and not the megabytes around them that a fault reads.
+    ::madvise(address, lead + window.length, MADV_RANDOM);
+    ::posix_fadvise(fd_.get(), static_cast<off_t>(begin), static_cast<off_t>(window.length), POSIX_FADV_WILLNEED);
+  }
 #ifdef MADV_POPULATE_READ
   // Maps all pages at once, for reading, so that copy-on-write stays undone. An I/O error is reported here instead of
   // raising SIGBUS below; kernels before 5.14 do not know it.

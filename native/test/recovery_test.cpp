@@ -168,6 +168,23 @@ TEST_F(RecoveryTest, CollectsDefinitionsFromAllOverTheSegment) {
   }
 }
 
+TEST_F(RecoveryTest, BlocksThatContradictEachOtherAreIndexedAsTheyAre) {
+  testing::SegmentBuilder builder;
+  builder.segment_record(1000).end_block();
+  builder.add(testing::make_trade(1010, 1)).add(testing::make_trade(1020, 2));
+  BlockHeader header = builder.next_header();
+  header.record_count = 1;
+  builder.end_block_as(header);
+  builder.add(testing::make_trade(1030, 3));
+  header = builder.next_header();
+  header.first_record = 3;
+  builder.end_block_as(header);
+  write_file(path_, builder.file());
+  EXPECT_TRUE(recover().index_rebuilt);
+  expect_sound(3);
+  EXPECT_FALSE(recover().index_rebuilt) << "the index that it wrote does not hold";
+}
+
 TEST_F(RecoveryTest, RefusesWhatIsNotOursAndLeavesItAlone) {
   const Bytes foreign(5000, 0x42);
   write_file(path_, foreign);

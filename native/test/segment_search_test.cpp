@@ -182,6 +182,37 @@ TEST_F(SegmentSearchTest, AnIndexThatIsCutAndWrittenAnewMeanwhileNeitherCrashesN
   check(blocks, again, 1001);
 }
 
+TEST_F(SegmentSearchTest, AnIndexThatNamesAnOffsetBeyondAnyFileIsWrong) {
+  const SegmentBuilder builder = segment_of({{1000}, {1010}, {1020}});
+  write_file(path_, builder.file());
+  std::vector<IndexEntry> entries = builder.entries();
+  entries.back().offset = std::uint64_t{0xFFFF'FFFF'FFFF'F000};
+  seal(entries.back());
+  save_index(builder, entries);
+  for (const IndexUse use : {IndexUse::kTouched, IndexUse::kWhole}) {
+    SegmentReader reader = open(use);
+    EXPECT_EQ(found(reader, 1015), 1020);
+  }
+}
+
+TEST_F(SegmentSearchTest, ASegmentWhoseBlock0IsDamagedIsThatOfItsFirstWholeBlock) {
+  SegmentBuilder lost(1);
+  lost.segment_record(1000).add(make_trade(1000, 1)).end_block();
+  SegmentBuilder other(2);
+  other.add(make_trade(1, 1)).end_block();
+  other.add(make_trade(1010, 2)).end_block();
+  Bytes bytes = lost.file();
+  bytes[100] ^= 1;
+  bytes.insert(bytes.end(), other.file().begin() + kBlockAlign, other.file().end());
+  write_file(path_, bytes);
+  save_index(lost, lost.entries());
+  for (const IndexUse use : {IndexUse::kTouched, IndexUse::kWhole}) {
+    SegmentReader reader = open(use);
+    EXPECT_EQ(reader.info().segment_id, 2U);
+    EXPECT_EQ(found(reader, 1005), 1010);
+  }
+}
+
 TEST_F(SegmentSearchTest, WhatIsAppendedLaterIsForTheNextReader) {
   SegmentBuilder builder = segment_of({{1000}, {1010}});
   save(builder);
