@@ -78,7 +78,7 @@ TEST_F(SegmentSearchTest, FindsTheFirstRecordWhateverTheTimesAreLike) {
       for (int i = 0; i < 3; ++i) {
         if (kind == 0) ts += 10;                                         // evenly
         if (kind == 1) ts += below(100) == 0 ? 1'000'000'000'000 : 1;    // bursts
-        if (kind == 2) ts += ts / 50;                                    // ever faster
+        if (kind == 2) ts += ts / 100;                                   // ever faster
         if (kind == 3) ts += below(200) == 0 ? -900 : 7;                 // the clock is set back
         if (kind == 4) ts += block == 350 ? 1'000'000 : 0;               // all at once, twice
         times.push_back(ts);
