@@ -13,11 +13,16 @@ T read(const std::uint8_t* bytes) {
   return value;
 }
 
-/// Producer, venue and symbol; the last two are told apart by the venue's length. Lengths that leave the record are cut: a
-/// key, not a reader.
+/// Of producer 0 venue and symbol, told apart by the venue's length; lengths that leave the record are cut: a key, not a
+/// reader. Of another producer, which may stand for many clients that define the same symbol each in its own way, all that
+/// the definition says.
 std::string key_of(std::uint32_t producer, const std::uint8_t* record) {
   const auto instrument = read<Instrument>(record);
   const std::size_t room = (instrument.head.cells - std::size_t{1}) * kCellBytes;
+  if (producer != 0) {
+    std::string key(1, static_cast<char>(producer));
+    return key.append(reinterpret_cast<const char*>(record) + sizeof(RecordHead), room + kCellBytes - sizeof(RecordHead));
+  }
   const std::size_t wanted = std::size_t{instrument.venue_length} + instrument.symbol_length;
   std::string key{static_cast<char>(producer), static_cast<char>(instrument.venue_length)};
   key.append(reinterpret_cast<const char*>(record) + kCellBytes, std::min(room, wanted));

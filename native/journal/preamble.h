@@ -13,7 +13,8 @@ namespace tickforge {
 class Preamble {
  public:
   /// Takes note of a producer's instrument or connection record; every other type is ignored. Of a venue's symbol the
-  /// producer's newest definition counts; a connection is forgotten when it closes.
+  /// newest definition of producer 0 counts, and each one of other producers that says something else; a connection is
+  /// forgotten when it closes.
   void note(std::uint32_t producer, const std::uint8_t* record);
   /// Notes the instruments among `records` (whole records), not the connections: those died with their recorder.
   void note_recovered(const std::vector<std::uint8_t>& records);
@@ -30,7 +31,7 @@ class Preamble {
     std::uint32_t producer = 0;
     Record record;
   };
-  std::map<std::string, Record> instruments_;  // by producer, venue and symbol
+  std::map<std::string, Record> instruments_;  // see key_of()
   std::map<std::uint16_t, Open> connections_;
 };
 
