@@ -1,4 +1,7 @@
 // The public interface of the package.
+export { Client, type ClientOptions, type RecordPlace } from './client/client.ts'
+export type { TradeFields } from './client/trade.ts'
+export type { Level } from './client/wire.ts'
 export { ERRORS, type ErrorCode, TickforgeError } from './errors.ts'
 export { type CaptureFormat, type ImportOptions, type ImportReport, importCaptures } from './import/import.ts'
 export { type VerifyReport, verify } from './log/verify.ts'

@@ -2,15 +2,10 @@
 // A venue's normaliser extends it with read(): one pass over one frame.
 import type { Break } from '../integrity/continuity.ts'
 import type { CellWriter } from '../records/cell-writer.ts'
+import { putConnection } from '../records/connection-record.ts'
 import {
   CELL_BYTES,
   CELLS_PER_RECORD_MAX,
-  CONNECTION_CLOSE_CODE,
-  CONNECTION_EVENT,
-  CONNECTION_INTEGRITY,
-  CONNECTION_REASON_LENGTH,
-  CONNECTION_URL_LENGTH,
-  CONNECTION_VENUE_LENGTH,
   ConnectionEvent,
   Flag,
   type GapCause,
@@ -390,19 +385,9 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
   }
 
   #connectionRecord(state: State, event: ConnectionEvent, code: number, reason: string): void {
-    const texts = [this.venue, state.url.slice(0, 8192), reason.slice(0, 1024)].map((t) => Buffer.from(t, 'utf8'))
-    const [venue, url, why] = texts as [Buffer, Buffer, Buffer]
-    const writer = this.writer
-    writer.beginFrame(this.stamp.low, this.stamp.high, state.id, state.frames)
-    const cells = 1 + Math.ceil((venue.length + url.length + why.length) / CELL_BYTES)
-    const at = writer.begin(RecordType.connection, cells, Flag.last, 0, 0, -2147483648)
-    writer.put8(at, CONNECTION_EVENT, event)
-    writer.put8(at, CONNECTION_INTEGRITY, this.#integrity)
-    writer.put16(at, CONNECTION_CLOSE_CODE, code)
-    writer.put16(at, CONNECTION_URL_LENGTH, url.length)
-    writer.put16(at, CONNECTION_REASON_LENGTH, why.length)
-    writer.put8(at, CONNECTION_VENUE_LENGTH, venue.length)
-    writer.putBytes(at, CELL_BYTES, Buffer.concat(texts))
+    this.writer.beginFrame(this.stamp.low, this.stamp.high, state.id, state.frames)
+    const { venue } = this
+    putConnection(this.writer, { event, integrity: this.#integrity, venue, url: state.url, code, reason })
     this.#publish()
   }
 }

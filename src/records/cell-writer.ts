@@ -89,6 +89,13 @@ export class CellWriter {
     this.endFrame()
   }
 
+  /** Goes on at the start of a memory that has forgotten what it had. Not within a frame. */
+  restart(): void {
+    this.#position = 0
+    this.#frameStart = 0
+    this.#limit = 0
+  }
+
   /**
    * Starts a record of `cells` zeroed cells and writes its head. `event` words are the venue's time in ns.
    * Returns the word index of the record. The record may be made shorter with resize() before the next begin().
@@ -228,7 +235,7 @@ export class BufferMemory implements CellMemory {
     return this.bytes.subarray(0, this.published * CELL_BYTES)
   }
 
-  /** Forgets everything; a CellWriter on this memory must be made anew. */
+  /** Forgets everything; a CellWriter on this memory is to restart(). */
   clear(): void {
     this.published = 0
   }

@@ -45,6 +45,7 @@ function part(path: string): string {
 const FACTS = ['records', 'errors', 'version']
 const LIBRARY = [
   'open-log',
+  'client',
   'import',
   'simulate',
   'recorder',
@@ -72,6 +73,8 @@ const SRC_LAYERS: Record<string, string[]> = {
   tail: ['replay', 'native', ...FACTS],
   export: ['replay', 'log', 'native', ...FACTS],
   recorder: ['log', 'native', 'feeds', 'integrity', ...FACTS],
+  // What other processes use to send records to a recorder.
+  client: ['native', 'feeds', 'integrity', ...FACTS],
   import: ['recorder', 'log', 'native', 'feeds', 'integrity', ...FACTS],
   simulate: ['import', 'feeds', 'integrity', ...FACTS],
   // The facade over everything that reads: what openLog() gives.
