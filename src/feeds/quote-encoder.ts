@@ -1,19 +1,8 @@
 // Encodes one best bid and ask, once all of it was read.
 import type { CellWriter } from '../records/cell-writer.ts'
-import {
-  Flag,
-  QUOTE_ASK_PRICE,
-  QUOTE_ASK_SIZE,
-  QUOTE_BID_PRICE,
-  QUOTE_BID_SIZE,
-  QUOTE_SEQUENCE,
-  QUOTE_TS_SENT,
-  QUOTE_UPDATE_ID,
-  RecordType,
-} from '../records/layout.ts'
+import { Flag, QUOTE_SEQUENCE, QUOTE_TS_SENT, QUOTE_UPDATE_ID, RecordType } from '../records/layout.ts'
 
 const NONE_HIGH = -2147483648
-const FIELDS = [QUOTE_BID_PRICE, QUOTE_BID_SIZE, QUOTE_ASK_PRICE, QUOTE_ASK_SIZE] as const
 const EVENT = 8
 const SENT = 10
 const SEQUENCE = 12
@@ -69,17 +58,22 @@ export class QuoteEncoder {
     const sent = w[SENT + 1] !== NONE_HIGH || w[SENT] !== 0
     const extension = sent || w[SEQUENCE] !== -1 || w[SEQUENCE + 1] !== -1
     const flags = Flag.last | (extension ? Flag.extension : 0)
-    const at = writer.begin(
+    const at = writer.beginValues(
       RecordType.quote,
       extension ? 2 : 1,
       flags,
       instrument,
       w[EVENT] as number,
       w[EVENT + 1] as number,
+      w[0] as number,
+      w[1] as number,
+      w[2] as number,
+      w[3] as number,
+      w[4] as number,
+      w[5] as number,
+      w[6] as number,
+      w[7] as number,
     )
-    for (let i = 0; i < FIELDS.length; i++) {
-      writer.put64(at, FIELDS[i] as number, w[i * 2] as number, w[i * 2 + 1] as number)
-    }
     if (extension) {
       writer.put64(at, QUOTE_TS_SENT, w[SENT] as number, w[SENT + 1] as number)
       writer.putNoId(at, QUOTE_UPDATE_ID)

@@ -5,15 +5,11 @@ import {
   RecordType,
   TRADE_BUYER_ORDER_ID,
   TRADE_FIRST_ID,
-  TRADE_ID,
   TRADE_ID_TEXT,
   TRADE_ID_TEXT_LENGTH,
   TRADE_KIND,
   TRADE_LAST_ID,
-  TRADE_PRICE,
   TRADE_SELLER_ORDER_ID,
-  TRADE_SEQUENCE,
-  TRADE_SIZE,
   TRADE_TS_SENT,
   TradeKind,
 } from '../records/layout.ts'
@@ -100,11 +96,22 @@ export class TradeEncoder {
     const cells = idText !== undefined ? 3 : extension ? 2 : 1
     const flags = this.flags | Flag.last | (extension ? Flag.extension : 0)
     const writer = this.#writer
-    const at = writer.begin(RecordType.trade, cells, flags, instrument, w[8] as number, w[9] as number)
-    writer.put64(at, TRADE_PRICE, w[0] as number, w[1] as number)
-    writer.put64(at, TRADE_SIZE, w[2] as number, w[3] as number)
-    writer.put64(at, TRADE_ID, w[4] as number, w[5] as number)
-    writer.put64(at, TRADE_SEQUENCE, w[6] as number, w[7] as number)
+    const at = writer.beginValues(
+      RecordType.trade,
+      cells,
+      flags,
+      instrument,
+      w[8] as number,
+      w[9] as number,
+      w[0] as number,
+      w[1] as number,
+      w[2] as number,
+      w[3] as number,
+      w[4] as number,
+      w[5] as number,
+      w[6] as number,
+      w[7] as number,
+    )
     if (extension) {
       writer.put64(at, TRADE_TS_SENT, w[10] as number, w[11] as number)
       writer.putNoId(at, TRADE_FIRST_ID)

@@ -75,6 +75,29 @@ describe('CellWriter', () => {
     expect(decodeCells(memory.cells())[0]).toMatchObject({ connection: 65535, frame: 2n ** 48n - 1n })
   })
 
+  it('begins with four values what begin() and four puts write', () => {
+    const written = (cells: number, write: (writer: CellWriter) => void): Uint8Array => {
+      const memory = new BufferMemory()
+      memory.words.fill(-1)
+      const writer = new CellWriter(memory)
+      writer.beginFrame(1, 2, 3, 4)
+      write(writer)
+      writer.endFrame()
+      expect(memory.published).toBe(cells)
+      return memory.cells()
+    }
+    for (const cells of [1, 2, 3]) {
+      const values = written(cells, (writer) => {
+        writer.beginValues(RecordType.trade, cells, Flag.last, 7, 5, 6, 1, -2, 3, -4, 5, -6, 7, -8)
+      })
+      const puts = written(cells, (writer) => {
+        const at = writer.begin(RecordType.trade, cells, Flag.last, 7, 5, 6)
+        for (let i = 0; i < 4; i++) writer.put64(at, 32 + i * 8, 2 * i + 1, -2 * i - 2)
+      })
+      expect(values).toEqual(puts)
+    }
+  })
+
   it('publishes a frame at once and nothing of one that is taken back', () => {
     const memory = new BufferMemory()
     const writer = new CellWriter(memory)
