@@ -85,7 +85,14 @@ export class Log {
    */
   seek(time: TimeInput): RecordView | undefined {
     return firstAt(this.segments, toTime(time, 'time'))
-import { Tail, type TailQuery } from './tail/tail.ts'
+  }
+
+  /**
+   * The records of a journal of the directory as they are recorded, in batches, until the signal of the query or a `break`
+   * ends it. A log need not be opened to follow one: `new Tail(directory, query)` does the same.
+   */
+  tail(query: TailQuery = {}): Tail {
+    return new Tail(this.directory, query)
   }
 
   /**

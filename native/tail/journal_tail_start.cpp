@@ -134,8 +134,10 @@ Result<void> JournalTail::start_at_time(std::int64_t time) {
     auto opened = SegmentReader::open(directory_ + "/" + segment.file_name());
     if (!opened) return opened.error();
     const std::vector<IndexEntry>& entries = opened.value().index();
-    const std::size_t block = opened.value().find(time);
-    if (block < entries.size()) return place(segment, entries[block].first_record);
+    const auto block = std::partition_point(entries.begin(), entries.end(), [time](const IndexEntry& entry) {
+      return entry.running_max_ts_recv < time;
+    });
+    if (block != entries.end()) return place(segment, block->first_record);
   }
   return start_at_end();
 }

@@ -6,7 +6,6 @@
 #include <cstring>
 
 #include "base/crc32c.h"
-#include "format/record_check.h"
 #include "journal/block_walk.h"
 #include "journal/file_window.h"
 
@@ -15,12 +14,6 @@ namespace {
 
 /// Read at once: several blocks of a busy recorder.
 constexpr std::size_t kReadAhead = 4 * kBlockBytesTarget;
-
-bool records_hold(const std::uint8_t* payload, std::size_t length) {
-  bool held = true;
-  const bool walked = for_each_record(payload, length, [&held](const RecordHead& head) { held &= contents_hold(head); });
-  return walked && held;
-}
 
 /// As replay makes it (docs/FORMAT.md, "End of the log").
 Gap make_gap(std::uint64_t first, std::uint64_t end, std::int64_t ts_before, std::int64_t ts_after) {
@@ -125,7 +118,7 @@ Result<bool> SegmentCursor::load() {
     return false;
   }
   if (!place_.segment_id) place_.segment_id = header_.segment_id;
-  if (!records_hold(payload, header_.payload_length)) {
+  if (!payload_holds(payload, header_.payload_length)) {
     lose(header_.first_record, header_.first_record + header_.record_count, header_.max_ts_recv);
     advance();
     return false;

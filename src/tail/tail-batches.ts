@@ -49,7 +49,7 @@ export class TailBatches {
 
   #begin(): Scope {
     const definitions: (InstrumentDefinition | undefined)[] = []
-    const area = new CellArea(this.#buffer, definitions)
+    const area = new CellArea(this.#buffer, { definitions })
     return { area, definitions, filter: new RecordFilter(definitions, this.#query) }
   }
 }
