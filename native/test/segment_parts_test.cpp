@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "core/recorder.h"
+#include "journal/block_walk.h"
 #include "journal/log_reader.h"
 #include "journal/segment_reader.h"
 #include "journal/segment_scan.h"
+#include "testing/faulty_storage.h"
+#include "testing/journal_files.h"
 #include "testing/segment_builder.h"
 
 namespace tickforge {
@@ -70,8 +74,11 @@ class SegmentPartsTest : public ::testing::Test {
           found.push_back(-1);
           continue;
         }
-        const auto& trade = *reinterpret_cast<const Trade*>(window.value().bytes + sizeof(BlockHeader));
-        if (trade.head.type == static_cast<std::uint8_t>(RecordType::kTrade)) found.push_back(trade.price);
+        const std::size_t length = window.value().entries[1].length - sizeof(BlockHeader);
+        for_each_record(window.value().bytes + sizeof(BlockHeader), length, [&found](const RecordHead& head) {
+          const bool is_trade = head.type == static_cast<std::uint8_t>(RecordType::kTrade);
+          if (is_trade) found.push_back(reinterpret_cast<const Trade&>(head).price);
+        });
       }
     }
     return found;
@@ -190,6 +197,27 @@ TEST_F(SegmentPartsTest, RecordsThatAreGoneInFrontOfALimitAreDamage) {
       EXPECT_EQ(reader.value().missing_from(), 2U);
     }
   }
+}
+
+TEST_F(SegmentPartsTest, WhatARecorderWroteAroundFailedSyncsIsReadOnce) {
+  auto faults = std::make_shared<testing::Faults>();
+  JournalOptions options;
+  options.directory = directory_.file("");
+  options.name = "test";
+  options.ring_bytes = SpscRing::kBytesMin;
+  options.flush_interval_ns = 1'000'000;
+  auto opened = Recorder::open(options, [faults] { return std::make_unique<testing::FaultyStorage>(faults); });
+  ASSERT_TRUE(opened);
+  for (std::int64_t i = 1; i <= 12; ++i) {
+    if (i % 4 == 2) faults->good_syncs = 0;
+    testing::publish(*opened.value()->ring(), make_trade(testing::kNoon + i, i));
+    ASSERT_TRUE(opened.value()->flush());
+  }
+  ASSERT_TRUE(opened.value()->close());
+  const auto parts = list_parts(directory_.file("")).take();
+  EXPECT_EQ(parts.size(), 4U);
+  EXPECT_EQ(std::count_if(parts.begin(), parts.end(), [](const auto& part) { return part.limit != kNoLimit; }), 3);
+  EXPECT_EQ(prices(), count_to(12));
 }
 
 TEST_F(SegmentPartsTest, ALogOfPartsIsSearchedUpToItsLimits) {
