@@ -1,4 +1,5 @@
-// A file of any bytes as a segment: nothing crashes, and the scan, the reader and recovery take the same blocks for whole.
+// A file of any bytes as a segment: nothing crashes, and the scan, the reader and recovery take the same blocks for
+// whole.
 //
 // The first byte says whether CRCs are made right (1), so that what a block says is believed, and the second one where
 // a next part would limit this one; the rest is the file.
