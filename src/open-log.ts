@@ -81,7 +81,8 @@ export class Log {
 
   /**
    * The first record at or after a time that can be read, of whatever type; undefined when there is none. Reads a few pages of an index
-   * and one block, whatever the size of the log; the first one that names an instrument waits for the definitions of its segment. Throws TF_BAD_TIME, TF_IO.
+   * and one block, whatever the size of the log; the first one that names an instrument waits for the definitions of its segment.
+   * Throws TF_BAD_TIME, TF_IO.
    */
   seek(time: TimeInput): RecordView | undefined {
     return firstAt(this.segments, toTime(time, 'time'))
