@@ -77,8 +77,15 @@ bool settle(DecimalForm& form, const NumberList& list) {
   return true;
 }
 
-bool same_definition(const DecimalForm& a, const DecimalForm& b) {
-  return a.decimals == b.decimals && a.print == b.print;
+/// The number of the instrument's definition with these forms, 0 when it has none.
+std::uint32_t number_of(const LineInstrument& instrument, const DecimalForm& price, const DecimalForm& size) {
+  for (const LineDefinition& one : instrument.definitions) {
+    if (one.price_decimals == price.decimals && one.price_print == price.print && one.size_decimals == size.decimals &&
+        one.size_print == size.print) {
+      return one.number;
+    }
+  }
+  return 0;
 }
 
 void write_definition(const LineInstrument& instrument, std::int64_t ts_recv, std::uint64_t frame, CellBuffer& out) {
@@ -107,8 +114,8 @@ void write_definition(const LineInstrument& instrument, std::int64_t ts_recv, st
 
 }  // namespace
 
-InstrumentBook::InstrumentBook(ClaimInstrument claim, std::uint32_t instruments_max)
-    : claim_(std::move(claim)), instruments_max_(instruments_max) {}
+InstrumentBook::InstrumentBook(ClaimInstrument claim, std::uint32_t instruments_max, std::uint32_t definitions_max)
+    : claim_(std::move(claim)), instruments_max_(instruments_max), definitions_max_(definitions_max) {}
 
 std::size_t InstrumentBook::KeyHash::operator()(const Key& key) const {
   return hash_bytes(key.symbol, hash_bytes(key.venue, 0));
@@ -134,17 +141,18 @@ FitStatus InstrumentBook::fit(LineInstrument& instrument, const NumberList& pric
   DecimalForm price = instrument.price;
   DecimalForm size = instrument.size;
   if (!settle(price, prices) || !settle(size, sizes)) return FitStatus::kUnrepresentable;
-  const bool defined =
-      instrument.number != 0 && same_definition(instrument.price, price) && same_definition(instrument.size, size);
-  if (!defined) {
-    const std::uint32_t number = claim_();
+  std::uint32_t number = number_of(instrument, price, size);
+  const bool is_new = number == 0;
+  if (is_new) {
+    number = definitions_ < definitions_max_ ? claim_() : 0;
     if (number == 0) return FitStatus::kNoNumber;
-    instrument.number = number;
     definitions_ += 1;
+    instrument.definitions.push_back({price.decimals, size.decimals, price.print, size.print, number});
   }
+  instrument.number = number;
   instrument.price = price;
   instrument.size = size;
-  if (!defined) write_definition(instrument, ts_recv, frame, out);
+  if (is_new) write_definition(instrument, ts_recv, frame, out);
   return FitStatus::kFits;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "format/record.h"
 #include "ingest/cell_buffer.h"
@@ -21,16 +22,25 @@ struct DecimalForm {
   PrintRule print = PrintRule::kMinimal;
   bool known = false;    // a number was seen
   bool uniform = false;  // every number so far was written with exactly `decimals` decimals
+};
 
-  bool operator==(const DecimalForm&) const = default;
+/// What a definition says of the decimals, and its number.
+struct LineDefinition {
+  std::uint8_t price_decimals;
+  std::uint8_t size_decimals;
+  PrintRule price_print;
+  PrintRule size_print;
+  std::uint32_t number;
 };
 
 struct LineInstrument {
   std::string venue;
   std::string symbol;
-  std::uint32_t number = 0;  // of its newest definition; 0 = not defined yet
+  std::uint32_t number = 0;  // of the definition in force; 0 = not defined yet
   DecimalForm price;
   DecimalForm size;
+  // Each says something else: numbers that go to and fro between two of them do not fill the journal with more.
+  std::vector<LineDefinition> definitions;
 };
 
 /// Numbers of one kind of a row, and the mantissas that they become.
@@ -42,7 +52,7 @@ struct NumberList {
 enum class FitStatus : std::uint8_t {
   kFits,
   kUnrepresentable,  // a number fits no 64-bit mantissa, or not one with the others
-  kNoNumber,         // no instrument number is left
+  kNoNumber,         // there are too many definitions
 };
 
 class InstrumentBook {
@@ -50,14 +60,15 @@ class InstrumentBook {
   /// Next free instrument number of the journal; 0 = there is none.
   using ClaimInstrument = std::function<std::uint32_t()>;
 
-  explicit InstrumentBook(ClaimInstrument claim, std::uint32_t instruments_max = 1u << 16);
+  explicit InstrumentBook(ClaimInstrument claim, std::uint32_t instruments_max = 1u << 16,
+                          std::uint32_t definitions_max = 1u << 18);
 
   /// The instrument, made when it is new. nullptr when a name is empty or longer than 255 bytes, a venue holds ':', or
   /// there are instruments_max already. Allocates only for a new one.
   LineInstrument* find(std::string_view venue, std::string_view symbol);
 
-  /// Turns a row's numbers into mantissas at the instrument's exponents. If its definition does not fit them, a new one
-  /// is written to `out` first: kDefinitionCellsMax cells must be free. Unless they fit, nothing is changed.
+  /// Turns a row's numbers into mantissas at the instrument's exponents. If no definition that it had fits them, a new
+  /// one is written to `out` first: kDefinitionCellsMax cells must be free. Unless they fit, nothing is changed.
   FitStatus fit(LineInstrument& instrument, const NumberList& prices, const NumberList& sizes, std::int64_t ts_recv,
                 std::uint64_t frame, CellBuffer& out);
 
@@ -76,6 +87,7 @@ class InstrumentBook {
 
   ClaimInstrument claim_;
   std::uint32_t instruments_max_;
+  std::uint32_t definitions_max_;
   std::unordered_map<Key, std::unique_ptr<LineInstrument>, KeyHash> instruments_;  // keys are views of the value
   std::uint64_t definitions_ = 0;
 };

@@ -127,6 +127,17 @@ TEST_F(InstrumentBookTest, StartsOverWithFewerDecimalsWhenANumberIsTooLarge) {
   EXPECT_EQ(print(prices_.front(), one_->price), "123456789.5");
 }
 
+TEST_F(InstrumentBookTest, UsesADefinitionAgainWhenNumbersGoToAndFro) {
+  for (int i = 0; i < 3; ++i) {
+    printed({"0.000000000001"});
+    EXPECT_EQ(one_->number, 1u);
+    printed({"123456789.5"});
+    EXPECT_EQ(one_->number, 2u);
+    EXPECT_EQ(print(prices_.front(), one_->price), "123456789.5");
+  }
+  EXPECT_EQ(definitions(), "12m 1m");
+}
+
 TEST_F(InstrumentBookTest, LeavesEverythingAsItIsWhenANumberFitsNoMantissa) {
   ASSERT_EQ(fit({"1.5"}), FitStatus::kFits);
   EXPECT_EQ(fit({"10000000000000000000"}), FitStatus::kUnrepresentable);
@@ -182,6 +193,17 @@ TEST(InstrumentBookLimitTest, HoldsABoundedNumberOfInstruments) {
   ASSERT_NE(book.find("x", "B"), nullptr);
   EXPECT_EQ(book.find("x", "C"), nullptr);
   EXPECT_NE(book.find("x", "A"), nullptr);
+}
+
+TEST(InstrumentBookLimitTest, HoldsABoundedNumberOfDefinitions) {
+  InstrumentBook book([] { return 1u; }, 2, 1);
+  CellBuffer out(16);
+  const ExactNumber number{5, 0, false, true};
+  std::int64_t mantissa = 0;
+  const NumberList list{{&number, 1}, &mantissa};
+  EXPECT_EQ(book.fit(*book.find("x", "A"), list, list, 1, 1, out), FitStatus::kFits);
+  EXPECT_EQ(book.fit(*book.find("x", "B"), list, list, 1, 1, out), FitStatus::kNoNumber);
+  EXPECT_EQ(out.records(), 1u);
 }
 
 }  // namespace
