@@ -60,7 +60,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
   static const LineMapping mapping = short_mapping();
 
-  LineRun whole(mapping, kLimits, 4096);
+  LineRun whole(mapping, kLimits, 512);
   const FeedStatus status = whole.feed(bytes, 0, at_end);
   check_counts(whole);
   check_definitions(whole);
