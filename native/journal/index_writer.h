@@ -24,6 +24,11 @@ class IndexWriter {
   /// Makes durable what is written: of a segment that has ended nobody derives the index again.
   void sync();
   void close();
+  /// For a sync of what is written so far that somebody else makes, and for what it found.
+  int file() const { return file_; }
+  void on_synced(int result) {
+    if (failure_ == 0 && result < 0) failure_ = result;
+  }
   /// -errno of the first failure, 0 without one.
   int failure() const { return failure_; }
 

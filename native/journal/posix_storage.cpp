@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -81,6 +83,19 @@ int PosixStorage::sync_now(int file) { return or_errno(::fdatasync(file)); }
 
 int PosixStorage::reserve(int file, std::uint64_t offset, std::uint64_t length) {
   return or_errno(::fallocate(file, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(length)));
+}
+
+int PosixStorage::write_zeros(int file, std::uint64_t offset, std::uint64_t length) {
+  constexpr std::size_t kParts = 16;
+  alignas(4096) static const std::uint8_t zeros[64 << 10] = {};
+  std::array<iovec, kParts> parts;
+  std::size_t count = 0;
+  for (std::uint64_t left = length; left > 0 && count < kParts; left -= parts[count++].iov_len) {
+    parts[count] = {const_cast<std::uint8_t*>(zeros), std::min<std::uint64_t>(left, sizeof zeros)};
+  }
+  const int written = or_errno(::pwritev(file, parts.data(), static_cast<int>(count), static_cast<off_t>(offset)));
+  if (written > 0) start_writeback(file, offset, static_cast<std::uint64_t>(written));
+  return written;
 }
 
 int PosixStorage::truncate(int file, std::uint64_t length) {

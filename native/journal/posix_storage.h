@@ -21,6 +21,7 @@ class PosixStorage : public Storage {
   int write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) override;
   int sync_now(int file) override;
   int reserve(int file, std::uint64_t offset, std::uint64_t length) override;
+  int write_zeros(int file, std::uint64_t offset, std::uint64_t length) override;
   int truncate(int file, std::uint64_t length) override;
 
  private:

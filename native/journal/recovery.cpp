@@ -16,9 +16,6 @@
 namespace tickforge {
 namespace {
 
-/// How far recovery steps back over index entries whose blocks never reached the disk, before it reads everything.
-constexpr std::size_t kStepsBackMax = 1024;
-
 bool is(const RecordHead& head, RecordType type) { return head.type == static_cast<std::uint8_t>(type); }
 
 /// Takes what a writer needs to know out of a block with definitions.
@@ -61,12 +58,13 @@ struct Recovery {
   Result<bool> trust(const IndexFile& index) {
     entries = index.entries;
     std::vector<std::uint8_t> block;
-    for (std::size_t steps = 0; !entries.empty(); ++steps) {
-      if (steps == kStepsBackMax) return false;
+    // Where blocks behind the end never reached the disk, a whole one is looked for in steps that grow: what it leaves out
+    // is walked afterwards, and is no more than twice what was lost.
+    for (std::size_t step = 1; !entries.empty(); step *= 2) {
       auto state = read(index.segment_id, entries.back(), block);
       if (!state) return state.error();
       if (state.value() == BlockState::kWhole) break;
-      entries.pop_back();
+      entries.resize(entries.size() - std::min(step, entries.size()));
     }
     if (entries.empty()) return false;
     for (const IndexEntry& entry : entries) {

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::uint64_t kReserveBytes = std::uint64_t{64} << 20;
 constexpr std::uint64_t kReserveLow = std::uint64_t{16} << 20;
+/// Zeros are written again when less than this share of a stretch is left.
+constexpr std::uint64_t kZeroLowShare = 8;
 
 }  // namespace
 
@@ -68,6 +70,7 @@ Result<std::unique_ptr<SegmentFile>> SegmentFile::reopen(Storage& storage, const
   segment->next_record_ = tail.next_record;
   segment->end_offset_ = tail.end_offset;
   segment->reserved_end_ = tail.end_offset;
+  segment->index_synced_at_ = tail.end_offset;
   segment->blocks_written_ = tail.next_block;
   segment->records_written_ = tail.record_count;
   segment->written_record_end_ = tail.next_record;
@@ -117,6 +120,22 @@ void SegmentFile::reserve_ahead(std::uint64_t bytes) {
   // A file system without fallocate, or a nearly full one: blocks are then allocated as they are written.
   reserves_ = storage_.reserve(file_, from, until - from) >= 0;
   if (reserves_) reserved_end_ = until;
+}
+
+bool SegmentFile::zero_ahead(std::uint64_t bytes) {
+  const std::uint64_t from = std::max(zeroed_end_, end_offset_);
+  if (!zeroes_ || from >= end_offset_ + bytes / kZeroLowShare) return false;
+  const int written = storage_.write_zeros(file_, from, bytes);
+  if (written == -EINTR || written == -EAGAIN) return false;
+  // Best effort: what is wrong with the disk, the next block finds out.
+  zeroes_ = written > 0;
+  if (zeroes_) zeroed_end_ = from + static_cast<std::uint64_t>(written);
+  return zeroes_;
+}
+
+int SegmentFile::begin_index_sync() {
+  index_synced_at_ = end_offset_;
+  return index_.file();
 }
 
 void SegmentFile::on_written(const BlockBatch& batch) {

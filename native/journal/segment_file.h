@@ -19,6 +19,10 @@ Error write_error(const char* doing, const std::string& path, int number);
 
 class SegmentFile {
  public:
+  /// A recovery reads what was written behind the last durable entry of the index: about this much, and what its sync
+  /// took.
+  static constexpr std::uint64_t kIndexSyncBytes = std::uint64_t{32} << 20;
+
   /// Makes the next free part of a journal's day, durable in its directory. Errors: TF_DISK_FULL, TF_IO.
   static Result<std::unique_ptr<SegmentFile>> create(Storage& storage, const std::string& directory,
                                                      const std::string& journal, std::int32_t day);
@@ -53,8 +57,16 @@ class SegmentFile {
   BlockPlace next_place(std::uint32_t records);
   /// Sets disk space aside ahead of a write of `bytes`. Nothing fails here: a full disk fails the write itself.
   void reserve_ahead(std::uint64_t bytes);
+  /// Writes zeros where the next blocks go, a bounded stretch at a time: blocks that overwrite what was written before cost
+  /// the file system no journal commit of its own (OPERATING.md). For a writer that has nothing else to do. True: it did.
+  bool zero_ahead(std::uint64_t bytes);
   /// A full disk has space again.
-  void space_returned() { reserves_ = true; }
+  void space_returned() { reserves_ = zeroes_ = true; }
+  /// So much was written since the index was made durable that a recovery would have to read much.
+  bool index_sync_is_due() const { return end_offset_ - index_synced_at_ >= kIndexSyncBytes && index_.failure() == 0; }
+  /// File of the index, to be synced.
+  int begin_index_sync();
+  void end_index_sync(int result) { index_.on_synced(result); }
   /// The batch is in the file: its blocks count and are indexed.
   void on_written(const BlockBatch& batch);
   /// Cuts the file behind its last whole block, which gives back what was set aside, syncs the index and closes both.
@@ -80,6 +92,9 @@ class SegmentFile {
   std::uint64_t written_record_end_ = 0;
   std::uint64_t reserved_end_ = 0;
   bool reserves_ = true;
+  std::uint64_t zeroed_end_ = 0;
+  bool zeroes_ = true;
+  std::uint64_t index_synced_at_ = 0;  // end_offset_ then
   IndexEntry last_entry_{};
   bool has_entry_ = false;
 };

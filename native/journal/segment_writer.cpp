@@ -60,7 +60,7 @@ Result<bool> SegmentWriter::turn(std::int64_t now) {
   if (!ended) return ended;
   const bool seen_off = see_off();
   publish_progress();
-  return handled.value() || filled.value() || started || ended.value() || seen_off;
+  return handled.value() || filled.value() || started || ended.value() || seen_off || prepare();
 }
 
 void SegmentWriter::wait(std::int64_t wait_ns) {
@@ -171,6 +171,7 @@ void SegmentWriter::on_written(BlockBatch& batch) {
     source.lane->on_written(source.end);
     written_.ring_records += source.records;
   }
+  last_batch_bytes_ = batch.bytes();
   batch.clear();
   written_.blocks = segment_->blocks_written();
   written_.next_record = segment_->written_record_end();
@@ -199,7 +200,7 @@ void SegmentWriter::submit_sync(std::int64_t now) {
 }
 
 void SegmentWriter::on_sync_done(int result) {
-  syncing_ = SyncTarget::kNone;
+  if (std::exchange(syncing_, SyncTarget::kNone) == SyncTarget::kIndex) return segment_->end_index_sync(result);
   // Never tried again: after a failed sync the kernel may have dropped the pages and would report success. A full disk
   // is no exception: where space is found late, the pages are gone as well.
   if (result < 0) return fail(write_error("syncing", segment_->path(), -result));
@@ -292,11 +293,26 @@ bool SegmentWriter::start_io(std::int64_t now) {
     submit(*batch);
     moved = true;
   }
-  if (!failed_ && syncing_ == SyncTarget::kNone && should_sync(now)) {
-    submit_sync(now);
-    moved = true;
+  if (failed_ || syncing_ != SyncTarget::kNone) return moved;
+  if (is_open() && segment_->index_sync_is_due()) {
+    // It goes first: under load there is always something else to sync.
+    const int started = storage_.submit_sync(segment_->begin_index_sync());
+    if (started < 0) segment_->end_index_sync(started);
+    if (started >= 0) syncing_ = SyncTarget::kIndex;
+    return true;
   }
-  return moved;
+  if (!should_sync(now)) return moved;
+  submit_sync(now);
+  return true;
+}
+
+bool SegmentWriter::prepare() {
+  const bool idle = is_open() && writing_ == nullptr && unwritten_ == nullptr && filling().empty() && !failed_ &&
+                    !stalled_ && ending_ == Ending::kNone;
+  // Blocks that come in large batches are better off with the disk to themselves.
+  const bool small = last_batch_bytes_ > 0 && last_batch_bytes_ <= kBlockBytesTarget;
+  if (!idle || !small || !options_.durability.keeps_until_durable()) return false;
+  return segment_->zero_ahead(options_.zero_bytes);
 }
 
 Error SegmentWriter::refuse_cells(std::int64_t now) {
@@ -369,6 +385,7 @@ Result<bool> SegmentWriter::begin_segment(std::int64_t now) {
   }
   stalled_.reset();
   segment_ = segment.take();
+  last_batch_bytes_ = 0;
   for (Reached* reached : {&written_, &syncing_to_, &durable_}) reached->blocks = reached->next_record = 0;
   std::vector<std::uint8_t> head = segment_->segment_record(options_.journal, options_.writer, ts_recv);
   preamble_.append_copies(head, ts_recv);

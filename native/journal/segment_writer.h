@@ -41,6 +41,8 @@ struct WriterOptions {
   Durability durability;
   /// Wait for space when the disk is full; otherwise that is an error.
   bool waits_for_disk = false;
+  /// Zeros that a writer with little to do has written ahead of its blocks, where they are synced one by one.
+  std::uint64_t zero_bytes = std::uint64_t{1} << 20;
 };
 
 class SegmentWriter {
@@ -89,7 +91,7 @@ class SegmentWriter {
   const SegmentFile* segment() const { return segment_.get(); }
 
  private:
-  enum class SyncTarget { kNone, kSegment };
+  enum class SyncTarget { kNone, kSegment, kIndex };
   enum class Ending { kNone, kWanted, kLastBlockSealed };
 
   Result<bool> handle_completions(std::int64_t now);
@@ -107,6 +109,8 @@ class SegmentWriter {
   bool should_seal(std::int64_t now) const;
   bool should_sync(std::int64_t now) const;
   bool start_io(std::int64_t now);
+  /// What is left to do when nothing else is.
+  bool prepare();
   /// A producer published something else than records: what came before is written, nothing after it.
   Error refuse_cells(std::int64_t now);
   /// Begins a segment, if there is something to write. True: it did, or the disk is full.
@@ -163,6 +167,7 @@ class SegmentWriter {
   BlockBatch* writing_ = nullptr;
   BlockBatch* unwritten_ = nullptr;  // found no space
   Completions ended_;
+  std::uint64_t last_batch_bytes_ = 0;
 
   std::uint64_t taken_records_ = 0;  // from the rings
   Reached written_;

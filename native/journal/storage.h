@@ -55,6 +55,8 @@ class Storage {
   virtual int sync_now(int file) = 0;
   /// Sets blocks aside behind the end of the file without changing its size.
   virtual int reserve(int file, std::uint64_t offset, std::uint64_t length) = 0;
+  /// Writes zeros, done on return, and asks for them to be brought to the disk soon; the count of bytes may be short.
+  virtual int write_zeros(int file, std::uint64_t offset, std::uint64_t length) = 0;
   /// Cuts the file at `length` and gives back what was set aside.
   virtual int truncate(int file, std::uint64_t length) = 0;
 };

@@ -316,6 +316,7 @@ TEST_F(RecorderTest, WaitsForSpaceAndLosesNothing) {
   if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a tmpfs";
   auto waiting = options();
   waiting.waits_for_disk = true;
+  waiting.durability = Durability::os();  // no zeros ahead, which are room on a full disk
   auto recorder = open(waiting);
   publish(*recorder->ring(), make_trade(kNoon, 0));
   ASSERT_TRUE(recorder->flush());

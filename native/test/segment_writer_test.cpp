@@ -6,6 +6,7 @@
 
 #include "journal/own_records.h"
 #include "journal/recovery.h"
+#include "journal/segment_index.h"
 #include "testing/faulty_storage.h"
 #include "testing/journal_files.h"
 
@@ -490,7 +491,6 @@ TEST_F(DurableWriterTest, GathersForWhoAsksWhileASyncIsUnderWay) {
 
 TEST_F(DurableWriterTest, WritesWhatIsNotDurableIntoTheNextPartWhenASyncFails) {
   ASSERT_TRUE(write_trades(0, 3));
-  const std::uint64_t length = std::filesystem::file_size(part(0));
   faults_->good_syncs = 0;
   ASSERT_TRUE(write_trades(3, 4));
   EXPECT_EQ(writer_.watermarks().durable, 7U);
@@ -499,7 +499,7 @@ TEST_F(DurableWriterTest, WritesWhatIsNotDurableIntoTheNextPartWhenASyncFails) {
 
   const auto before = read_records(part(0));
   EXPECT_EQ(prices_in(before), (std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6})) << "left as it is";
-  EXPECT_GT(std::filesystem::file_size(part(0)), length);
+  EXPECT_GT(std::filesystem::file_size(part(0)), 2 * kBlockAlign) << "not cut";
   EXPECT_EQ(read_headers(part(0)).back().flags & kBlockLast, 0);
   const auto records = read_records(part(1));
   ASSERT_EQ(records.size(), 7U);
@@ -647,6 +647,70 @@ TEST_F(DurableWriterTest, SaysWhichConnectionsAProducerThatIsGoneLeftOpen) {
   EXPECT_EQ(type_of(records[6]), RecordType::kDrop);
   EXPECT_EQ(drop.count, 12U);
   EXPECT_EQ(drop.ts_first, kNoon + 2);
+}
+
+TEST_F(DurableWriterTest, WritesZerosAheadOfSmallBlocksAndCutsThemOff) {
+  ASSERT_TRUE(write_trades(0, 1));
+  EXPECT_GT(std::filesystem::file_size(part(0)), 4 * kBlockAlign);
+  for (std::int64_t i = 1; i < 300; ++i) ASSERT_TRUE(write_trades(i, 1));
+  auto recovered = std::filesystem::copy_file(part(0), file("2024-08-08.copy.000.tfs"));
+  ASSERT_TRUE(recovered);
+  auto tail = recover_segment(file("2024-08-08.copy.000.tfs"));
+  ASSERT_TRUE(tail);
+  EXPECT_EQ(tail.value().record_count, 301U);
+  EXPECT_EQ(tail.value().torn_tail_bytes, 0U);
+  ASSERT_TRUE(writer_.finish(now_));
+  EXPECT_EQ(std::filesystem::file_size(part(0)), 301 * kBlockAlign);
+  EXPECT_EQ(read_records(part(0)).size(), 301U);
+}
+
+TEST_F(DurableWriterTest, WritesNoZerosWhereTheSystemDecidesOrBlocksAreLarge) {
+  for (std::int64_t i = 0; i < 3 * kBlockCellsMax; ++i) publish(*ring_, make_trade(kNoon, i));
+  ASSERT_TRUE(settle(0));
+  EXPECT_EQ(std::filesystem::file_size(part(0)), 3 * kBlockBytesTarget);
+}
+
+/// 200 MiB of which a power cut leaves less than was written.
+class BoundedRecoveryTest : public DurableWriterTest {
+ protected:
+  void write_much() {
+    auto text = make_record<Text>(RecordType::kText, kNoon);
+    text.head.cells = 255;
+    text.length = 254 * kCellBytes;
+    const Bytes record = [&] {
+      Bytes bytes = bytes_of(text);
+      bytes.resize(text.head.cells * kCellBytes, 'x');
+      return bytes;
+    }();
+    while (writer_.segment() == nullptr || writer_.segment()->end_offset() < kBytes) {
+      while (ring_->reserve(text.head.cells) != nullptr) publish(*ring_, record);
+      ASSERT_TRUE(settle(now_));
+    }
+  }
+  static constexpr std::uint64_t kBytes = std::uint64_t{200} << 20;
+  static constexpr std::uint64_t kReadMax = std::uint64_t{64} << 20;
+};
+
+TEST_F(BoundedRecoveryTest, ReadsLittleWhenTheIndexIsAsOldAsItsLastSync) {
+  write_much();
+  ASSERT_GT(faults_->synced_index_bytes, 0U);
+  std::filesystem::resize_file(index_path_of(part(0)), faults_->synced_index_bytes);
+  auto recovered = recover_segment(part(0));
+  ASSERT_TRUE(recovered);
+  EXPECT_EQ(recovered.value().record_count, writer_.segment()->records_written());
+  EXPECT_LE(recovered.value().bytes_read, kReadMax);
+}
+
+TEST_F(BoundedRecoveryTest, ReadsLittleWhenTheIndexIsAheadOfTheBlocks) {
+  write_much();
+  constexpr std::uint64_t kLost = std::uint64_t{20} << 20;
+  std::filesystem::resize_file(part(0), kBytes - kLost);
+  std::filesystem::resize_file(part(0), kBytes);
+  auto recovered = recover_segment(part(0));
+  ASSERT_TRUE(recovered);
+  EXPECT_GT(recovered.value().end_offset, kBytes - kLost - kBlockBytesTarget);
+  EXPECT_LE(recovered.value().end_offset, kBytes - kLost);
+  EXPECT_LE(recovered.value().bytes_read, kReadMax);
 }
 
 /// A sync a millisecond at most.

@@ -104,6 +104,9 @@ class BrokenStorage : public Storage {
   int reserve(int file, std::uint64_t offset, std::uint64_t length) override {
     return disk_.reserve(file, offset, length);
   }
+  int write_zeros(int file, std::uint64_t offset, std::uint64_t length) override {
+    return disk_.write_zeros(file, offset, length);
+  }
   int truncate(int file, std::uint64_t length) override { return disk_.truncate(file, length); }
 
  private:

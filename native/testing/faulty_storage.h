@@ -1,12 +1,16 @@
 // Storage on real files that misbehaves when it is told to.
 #pragma once
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "journal/posix_storage.h"
@@ -35,6 +39,8 @@ struct Faults {
   std::atomic<std::uint64_t> syncs{0};
   /// Of an index, at the end of its segment.
   std::atomic<std::uint64_t> index_syncs{0};
+  /// Length of the index file when it was synced last before that.
+  std::atomic<std::uint64_t> synced_index_bytes{0};
 };
 
 class FaultyStorage : public PosixStorage {
@@ -62,8 +68,14 @@ class FaultyStorage : public PosixStorage {
     return end_write(ended.write_result);
   }
 
-  int submit_sync(int) override {
+  int submit_sync(int file) override {
     faults_->syncs += 1;
+    char path[256] = {};
+    const std::string link = "/proc/self/fd/" + std::to_string(file);
+    const ssize_t length = ::readlink(link.c_str(), path, sizeof path - 1);
+    if (length > 4 && std::string_view(path).ends_with(".tfi")) {
+      faults_->synced_index_bytes = static_cast<std::uint64_t>(size(file));
+    }
     sync_under_way_ = true;
     return 0;
   }

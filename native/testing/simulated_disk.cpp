@@ -45,7 +45,7 @@ std::string_view to_string(Fault fault) {
       "completion before an older one",             "power cut",             "power cut in recovery",
       "process killed",    "write torn by sectors", "write dropped",         "unsynced write kept",
       "garbage in a hole", "directory entry lost",  "clock step",
-      "producer came",     "producer left"};
+      "producer came",     "producer left",         "zeros refused"};
   return kNames[static_cast<std::size_t>(fault)];
 }
 
@@ -220,7 +220,7 @@ bool SimulatedDisk::has_dropped_pages(const std::string& name) const {
 
 bool SimulatedDisk::has_failed(const std::string& name) const {
   const auto entry = entries_.find(name);
-  return entry != entries_.end() && entry->second->failed;
+  return entry != entries_.end() ? entry->second->failed : refused_.contains(name);
 }
 
 int SimulatedDisk::create(const std::string& path) {
@@ -229,6 +229,7 @@ int SimulatedDisk::create(const std::string& path) {
   if (entries_.contains(name)) return -EEXIST;
   if (is_full() && full_room_ == 0) {
     excuses_.disk_full = true;
+    refused_.insert(name);
     return -ENOSPC;
   }
   entries_[name] = std::make_shared<File>();
@@ -386,6 +387,17 @@ int SimulatedDisk::reserve(int file, std::uint64_t, std::uint64_t) {
   call("reserve", open_.at(static_cast<std::size_t>(file)).first);
   if (is_full()) return -ENOSPC;
   return occurs(rates_.reserve_refused, Fault::kReserveRefused) ? -EOPNOTSUPP : 0;
+}
+
+int SimulatedDisk::write_zeros(int file, std::uint64_t offset, std::uint64_t length) {
+  const auto& [name, opened] = open_.at(static_cast<std::size_t>(file));
+  call("zeros", name);
+  if (occurs(rates_.interrupted, Fault::kInterrupted)) return -EINTR;
+  if (is_full() && full_room_ < length) return -ENOSPC;
+  if (occurs(rates_.index_error, Fault::kZerosRefused)) return -EIO;
+  if (occurs(rates_.short_write, Fault::kShortWrite)) length = random_.between(1, length);
+  change(*opened, {false, offset, Bytes(length)});
+  return static_cast<int>(length);
 }
 
 int SimulatedDisk::truncate(int file, std::uint64_t length) {

@@ -44,6 +44,7 @@ enum class Fault : std::size_t {
   kClockStep,
   kProducerCame,
   kProducerLeft,
+  kZerosRefused,
   kCount,
 };
 std::string_view to_string(Fault fault);
@@ -108,7 +109,7 @@ class SimulatedDisk : public Storage {
   const Excuses& excuses() const { return excuses_; }
   /// A failed sync has dropped pages of the file: what is read from it need not be on the disk.
   bool has_dropped_pages(const std::string& name) const;
-  /// It did so once, or an index file could not be written to the end: what is on the disk may end early.
+  /// It did so once, or an index file could not be made or written to the end: what is on the disk may end early.
   bool has_failed(const std::string& name) const;
 
   int create(const std::string& path) override;
@@ -124,6 +125,7 @@ class SimulatedDisk : public Storage {
   int write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) override;
   int sync_now(int file) override;
   int reserve(int file, std::uint64_t offset, std::uint64_t length) override;
+  int write_zeros(int file, std::uint64_t offset, std::uint64_t length) override;
   int truncate(int file, std::uint64_t length) override;
 
  private:
@@ -178,6 +180,7 @@ class SimulatedDisk : public Storage {
   FaultRates rates_;
   Entries entries_;
   Entries durable_entries_;
+  std::set<std::string> refused_;  // files that a full disk had no room for
   std::vector<std::pair<std::string, std::shared_ptr<File>>> open_;
   std::optional<Write> write_;
   std::optional<Sync> sync_;

@@ -191,6 +191,7 @@ class Simulation {
     options.writer = "simulation";
     options.flush_interval_ns = static_cast<std::int64_t>(random_.between(0, 200)) * kMillisecond;
     options.durability = choose_durability();
+    options.zero_bytes = random_.between(1, 8) * kBlockAlign;
     waits_for_disk_ = options.waits_for_disk = random_.chance(700);
     WriterLoop loop(storage, *rings, options);
     instruments_ = plan.path.empty() ? 0 : plan.tail.last_instrument;
