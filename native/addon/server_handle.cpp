@@ -4,6 +4,7 @@
 #include <mutex>
 #include <utility>
 
+#include "addon/line_mapping_args.h"
 #include "addon/napi_args.h"
 
 namespace tickforge {
@@ -62,12 +63,18 @@ std::optional<IngestOptions> read_options(Napi::Env env, const Napi::Value& valu
   IngestOptions options;
   options.listen = reader.strings("listen");
   options.token = reader.string("token");
-  options.mapping = reader.string("mapping");
+  const std::string mapping = reader.string("mapping");
   options.clients_max = static_cast<std::uint32_t>(reader.number("maxClients", 1, kClientsMax));
   const double frame_bytes = reader.number("maxFrameBytes", kCellBytes, kFrameBytesMax);
   options.idle_ns = static_cast<std::int64_t>(reader.number("idleMs", 0, kIdleMsMax) * 1e6);
   const double ring_bytes = reader.number("ringBytes", SpscRing::kBytesMin, static_cast<double>(SpscRing::kBytesMax));
   if (!reader.ok()) return std::nullopt;
+  auto lines = read_line_mapping(env, mapping);
+  if (!lines) {
+    throw_js_error(env, lines.error());
+    return std::nullopt;
+  }
+  options.mapping = lines.take();
   options.payload_bytes_max = static_cast<std::uint32_t>(frame_bytes) / kCellBytes * kCellBytes;
   options.ring_bytes = static_cast<std::size_t>(ring_bytes);
   if (static_cast<double>(options.ring_bytes) != ring_bytes || !std::has_single_bit(options.ring_bytes)) {
@@ -126,7 +133,7 @@ Napi::Value ServerHandle::stats(const Napi::CallbackInfo& info) {
   set("requests", stats.requests);
   set("lines", stats.lines);
   set("rows", stats.rows);
-  set("definitions", stats.definitions);
+  object.Set("definitions", Napi::BigInt::New(env, stats.definitions.get() + stats.line_definitions.get()));
   set("connections", stats.connections);
   set("waits", stats.waits);
   Napi::Object refused = Napi::Object::New(env);

@@ -8,18 +8,12 @@
 #include "base/assert.h"
 #include "format/record.h"
 #include "format/record_check.h"
+#include "ingest/connection_records.h"
 
 namespace tickforge {
 namespace {
 
-constexpr std::uint16_t kClosedAbnormally = 1006;  // RFC 6455
 constexpr std::string_view kGone = "the client went away";
-
-constexpr std::uint64_t kFrameNumberMask = (std::uint64_t{1} << kFrameNumberBits) - 1;
-
-std::uint64_t frame_of(std::uint16_t connection, std::uint64_t frame) {
-  return std::uint64_t{connection} << kFrameNumberBits | (frame & kFrameNumberMask);
-}
 
 std::optional<Refusal> refuse(wire::Code code, std::string text) { return Refusal{code, std::move(text)}; }
 
@@ -41,45 +35,6 @@ std::optional<Refusal> check_gap(const Gap& gap) {
     return refuse(wire::Code::kForbidden, "a gap of the whole journal is the journal's own: name an instrument or a connection");
   }
   return std::nullopt;
-}
-
-Gap make_disconnect_gap(std::uint16_t connection, std::int64_t ts_last_good, std::int64_t now) {
-  Gap gap{};
-  gap.head.cells = 1;
-  gap.head.type = static_cast<std::uint8_t>(RecordType::kGap);
-  gap.head.flags = kFlagLast;
-  gap.head.ts_recv = now;
-  gap.head.ts_event = kNoneI64;
-  gap.head.frame = frame_of(connection, 0);
-  gap.expected_id = kNoneU64;
-  gap.received_id = kNoneU64;
-  gap.ts_last_good = ts_last_good;
-  gap.cause = static_cast<std::uint8_t>(GapCause::kDisconnect);
-  return gap;
-}
-
-std::uint32_t close_cells(const std::string& venue) {
-  return static_cast<std::uint32_t>(1 + (venue.size() + kGone.size() + kCellBytes - 1) / kCellBytes);
-}
-
-/// Writes close_cells() cells.
-void write_close(std::uint8_t* memory, const ClientNumbers::Open& open, std::int64_t now) {
-  const std::uint32_t cells = close_cells(open.venue);
-  std::memset(memory, 0, cells * kCellBytes);
-  Connection close{};
-  close.head.cells = static_cast<std::uint8_t>(cells);
-  close.head.type = static_cast<std::uint8_t>(RecordType::kConnection);
-  close.head.flags = kFlagLast;
-  close.head.ts_recv = now;
-  close.head.ts_event = kNoneI64;
-  close.head.frame = frame_of(open.number, 0);
-  close.event = static_cast<std::uint8_t>(ConnectionEvent::kClose);
-  close.close_code = kClosedAbnormally;
-  close.reason_length = static_cast<std::uint16_t>(kGone.size());
-  close.venue_length = static_cast<std::uint8_t>(open.venue.size());
-  std::memcpy(memory, &close, sizeof close);
-  std::memcpy(memory + sizeof close, open.venue.data(), open.venue.size());
-  std::memcpy(memory + sizeof close + open.venue.size(), kGone.data(), kGone.size());
 }
 
 }  // namespace
@@ -260,12 +215,13 @@ std::optional<Refusal> BatchIntake::place_connection(std::uint8_t* record) {
 bool BatchIntake::end_connections() {
   while (!numbers_.open_connections().empty()) {
     const ClientNumbers::Open open = numbers_.open_connections().back();
-    const std::uint32_t cells = 1 + close_cells(open.venue);
+    const ConnectionTexts texts{open.venue, {}, kGone};
+    const std::uint32_t cells = 1 + connection_cells(texts);
     std::uint8_t* memory = context_.appender.space(cells);
     if (memory == nullptr) return false;
     const Gap gap = make_disconnect_gap(open.number, newest_ts_, context_.now);
     std::memcpy(memory, &gap, sizeof gap);
-    write_close(memory + sizeof gap, open, context_.now);
+    write_connection(memory + sizeof gap, ConnectionEvent::kClose, open.number, kClosedAbnormally, texts, context_.now);
     context_.appender.keep(cells);
     numbers_.close(open.local);
     numbers_.commit();

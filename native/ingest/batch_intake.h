@@ -6,29 +6,9 @@
 #include <string>
 
 #include "ingest/client_numbers.h"
-#include "ingest/definition_register.h"
-#include "ingest/ingest_options.h"
-#include "ingest/ring_appender.h"
+#include "ingest/ingest_context.h"
 
 namespace tickforge {
-
-/// What the clients of one server share, on its thread.
-struct IngestContext {
-  IngestContext(const IngestOptions& all_options, SpscRing& ring, ProducerTable& producers, IngestStats& counters)
-      : options(all_options),
-        appender(ring),
-        table(producers),
-        definitions(producers, all_options.definitions_max),
-        stats(counters) {}
-
-  const IngestOptions& options;
-  RingAppender appender;
-  ProducerTable& table;
-  DefinitionRegister definitions;
-  IngestStats& stats;
-  std::int64_t now = 0;  // realtime, ns, of the read that is being handled
-  bool wants_durable = false;  // somebody waits for a sync of what was appended
-};
 
 struct Refusal {
   wire::Code code;

@@ -124,7 +124,7 @@ void BinaryProtocol::progressed(const RingProgress& progress) {
   if (batch != 0) answer(AnswerKind::kAck, Code::kNone, batch, {});
 }
 
-bool BinaryProtocol::leave(const std::uint8_t*, std::size_t) {
+bool BinaryProtocol::leave(bool) {
   // A batch that was not finished counts as not sent: the client has no acknowledgement of it.
   return intake_.end_connections();
 }

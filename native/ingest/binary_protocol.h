@@ -19,7 +19,7 @@ class BinaryProtocol : public Protocol {
   void progressed(const RingProgress& progress) override;
   bool owes_answer() const override { return !waiting_.empty(); }
   bool admitted() const override { return admitted_; }
-  bool leave(const std::uint8_t* rest, std::size_t length) override;
+  bool leave(bool in_order) override;
   void end(wire::Code code, std::string_view text) override { fail(code, 0, text); }
 
  private:

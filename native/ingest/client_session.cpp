@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 namespace tickforge {
 namespace {
@@ -54,7 +55,12 @@ ClientSession::Read ClientSession::read(std::span<std::uint8_t> buffer, std::int
 }
 
 void ClientSession::feed(const std::uint8_t* bytes, std::size_t length) {
-  blocked_ = false;
+  if (std::exchange(blocked_, false) && pending_.empty()) {
+    // The protocol itself holds what it could not take.
+    const Taken taken = take(nullptr, 0);
+    blocked_ = taken.blocked;
+    if (blocked_) return pending_.append(bytes, length);
+  }
   bool again = true;  // pending_ has not been offered as it is
   while (!pending_.empty() && !ended()) {
     const std::size_t before = pending_.size();
@@ -113,7 +119,7 @@ bool ClientSession::send(std::int64_t now) {
 }
 
 bool ClientSession::leave() {
-  return !protocol_ || protocol_->leave(pending_.data(), pending_.size());
+  return !protocol_ || protocol_->leave(heard_end_ && !broken_);
 }
 
 void ClientSession::end(wire::Code code, std::string_view text) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "ingest/line_mapping.h"
 #include "ingest/wire.h"
 
 namespace tickforge {
@@ -14,7 +15,7 @@ namespace tickforge {
 struct IngestOptions {
   std::vector<std::string> listen;  // unix:PATH, tcp:HOST:PORT
   std::string token;                // of every client; empty = none is wanted
-  std::string mapping;              // of lines to records, JSON; empty = the one that is built in
+  LineMapping mapping = default_line_mapping();
   std::size_t ring_bytes = std::size_t{16} << 20;
   std::uint32_t clients_max = 1024;
   std::uint32_t payload_bytes_max = 1 << 20;  // of a batch
@@ -54,7 +55,8 @@ struct IngestStats {
   Counter requests;         // of HTTP
   Counter lines;
   Counter rows;             // lines that became a record other than text
-  Counter definitions;      // given a number
+  Counter definitions;       // of batches, given a number
+  Counter line_definitions;  // of lines
   Counter connections;      // of clients to venues, open now
   Counter waits;            // times that a client was not read from because the ring had no room
   /// By wire::Code.

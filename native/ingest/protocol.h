@@ -33,9 +33,9 @@ class Protocol {
   virtual bool owes_answer() const { return false; }
   /// Let in: the time for a hello no longer counts.
   virtual bool admitted() const = 0;
-  /// The client sent its last byte; `rest` is what it sent behind the last whole unit. False when there was no room in the
-  /// ring for what must be said: to be called again with the same.
-  virtual bool leave(const std::uint8_t* rest, std::size_t length) = 0;
+  /// The client is gone; `in_order` when it said so itself. Records what that means; false when the ring had no room for it:
+  /// to be called again.
+  virtual bool leave(bool in_order) = 0;
   /// Tells the client, in its language, why the server ends the connection, and takes nothing more.
   virtual void end(wire::Code code, std::string_view text) = 0;
   /// Nothing more is taken; the connection is closed when the answers are sent.

@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "ingest/batch_intake.h"
 #include "ingest/client_session.h"
+#include "ingest/ingest_context.h"
 
 namespace tickforge {
 

@@ -28,12 +28,15 @@ constexpr std::int64_t kStopNs = 2'000'000'000;
 
 std::uint32_t cells_of(std::size_t bytes) { return static_cast<std::uint32_t>(bytes / kCellBytes); }
 
+/// What one read can bring, at least.
 std::uint32_t room_for(const IngestOptions& options) { return cells_of(options.payload_bytes_max + kReadBytes); }
 
 Error usage(const std::string& message) { return Error{"TF_USAGE", message, "", 0}; }
 
 Result<void> check(const IngestOptions& options) {
   if (options.listen.empty()) return usage("the server has no address to listen on");
+  auto mapping = check_line_mapping(options.mapping);
+  if (!mapping) return mapping.error();
   if (options.token.size() > wire::kTokenBytesMax) {
     return usage("the token is longer than " + std::to_string(wire::kTokenBytesMax) + " bytes");
   }

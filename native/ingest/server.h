@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "base/error.h"
-#include "ingest/batch_intake.h"
 #include "ingest/client_session.h"
 #include "ingest/epoll_loop.h"
+#include "ingest/ingest_context.h"
 #include "ingest/ingest_options.h"
 #include "ingest/listener.h"
 #include "ring/ring_set.h"

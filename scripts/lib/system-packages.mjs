@@ -21,6 +21,7 @@ export const REQUIRED = [
   { name: 'cmake', present: program('cmake') },
   { name: 'ninja-build', present: program('ninja') },
   { name: 'liburing-dev', present: header('liburing.h') },
+  { name: 'libhttp-parser-dev', present: header('http_parser.h') },
 ]
 
 export const GOOGLETEST = { name: 'libgtest-dev', present: header('gtest/gtest.h') }

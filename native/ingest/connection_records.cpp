@@ -1,0 +1,52 @@
+#include "ingest/connection_records.h"
+
+#include <cstring>
+
+namespace tickforge {
+
+std::uint32_t connection_cells(const ConnectionTexts& texts) {
+  const std::size_t bytes = texts.venue.size() + texts.url.size() + texts.reason.size();
+  return static_cast<std::uint32_t>(1 + (bytes + kCellBytes - 1) / kCellBytes);
+}
+
+void write_connection(std::uint8_t* memory, ConnectionEvent event, std::uint16_t number, std::uint16_t close_code,
+                      const ConnectionTexts& texts, std::int64_t now) {
+  const std::uint32_t cells = connection_cells(texts);
+  std::memset(memory, 0, cells * kCellBytes);
+  Connection record{};
+  record.head.cells = static_cast<std::uint8_t>(cells);
+  record.head.type = static_cast<std::uint8_t>(RecordType::kConnection);
+  record.head.flags = kFlagLast;
+  record.head.ts_recv = now;
+  record.head.ts_event = kNoneI64;
+  record.head.frame = frame_of(number, 0);
+  record.event = static_cast<std::uint8_t>(event);
+  record.close_code = close_code;
+  record.venue_length = static_cast<std::uint8_t>(texts.venue.size());
+  record.url_length = static_cast<std::uint16_t>(texts.url.size());
+  record.reason_length = static_cast<std::uint16_t>(texts.reason.size());
+  std::memcpy(memory, &record, sizeof record);
+  std::uint8_t* at = memory + sizeof record;
+  for (const std::string_view text : {texts.venue, texts.url, texts.reason}) {
+    if (text.empty()) continue;
+    std::memcpy(at, text.data(), text.size());
+    at += text.size();
+  }
+}
+
+Gap make_disconnect_gap(std::uint16_t connection, std::int64_t ts_last_good, std::int64_t now) {
+  Gap gap{};
+  gap.head.cells = 1;
+  gap.head.type = static_cast<std::uint8_t>(RecordType::kGap);
+  gap.head.flags = kFlagLast;
+  gap.head.ts_recv = now;
+  gap.head.ts_event = kNoneI64;
+  gap.head.frame = frame_of(connection, 0);
+  gap.expected_id = kNoneU64;
+  gap.received_id = kNoneU64;
+  gap.ts_last_good = ts_last_good;
+  gap.cause = static_cast<std::uint8_t>(GapCause::kDisconnect);
+  return gap;
+}
+
+}  // namespace tickforge

@@ -1,0 +1,296 @@
+// The parser is Debian's libhttp-parser, the one that Node used for ten years: strict where it matters (lengths,
+// chunks, both at once), and a machine over bytes.
+#include "ingest/http_protocol.h"
+
+#include <http_parser.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "ingest/http_answers.h"
+#include "ingest/token.h"
+
+namespace tickforge {
+namespace {
+
+using wire::Code;
+
+/// The parser is given this much at a time, so that what its body holds is never much more than the ring has room for.
+constexpr std::size_t kSliceBytes = 64 * 1024;
+constexpr std::size_t kUrlBytesMax = 4096;
+constexpr std::string_view kBearer = "Bearer ";
+
+bool same_name(std::string_view a, std::string_view lower) {
+  return a.size() == lower.size() && std::equal(a.begin(), a.end(), lower.begin(), [](char x, char y) {
+           return (x >= 'A' && x <= 'Z' ? static_cast<char>(x + 32) : x) == y;
+         });
+}
+
+/// Unit of times without a suffix; false when it is none. Other parameters are ignored.
+bool precision_of(std::string_view query, TimeUnit& unit) {
+  unit = TimeUnit::kNanoseconds;
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    if (pair.rfind("precision=", 0) != 0) continue;
+    const std::string_view name = pair.substr(10);
+    if (name == "n" || name == "ns") {
+      unit = TimeUnit::kNanoseconds;
+    } else if (name == "u" || name == "us") {
+      unit = TimeUnit::kMicroseconds;
+    } else if (name == "ms") {
+      unit = TimeUnit::kMilliseconds;
+    } else if (name == "s") {
+      unit = TimeUnit::kSeconds;
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+struct HttpProtocol::Parser {
+  explicit Parser(HttpProtocol& protocol) {
+    http_parser_init(&machine, HTTP_REQUEST);
+    machine.data = &protocol;
+    http_parser_settings_init(&settings);
+    settings.on_message_begin = [](http_parser* one) {
+      of(one).parser_->clear();
+      of(one).in_request_ = true;
+      return 0;
+    };
+    settings.on_url = [](http_parser* one, const char* at, std::size_t length) {
+      return of(one).parser_->append(of(one).parser_->url, at, length, kUrlBytesMax);
+    };
+    settings.on_header_field = [](http_parser* one, const char* at, std::size_t length) {
+      Parser& parser = *of(one).parser_;
+      if (parser.in_value) parser.end_header();
+      return parser.append(parser.name, at, length, kUrlBytesMax);
+    };
+    settings.on_header_value = [](http_parser* one, const char* at, std::size_t length) {
+      Parser& parser = *of(one).parser_;
+      parser.in_value = true;
+      return parser.append(parser.value, at, length, kUrlBytesMax);
+    };
+    settings.on_headers_complete = [](http_parser* one) {
+      of(one).parser_->end_header();
+      of(one).begin_request();
+      return 0;
+    };
+    settings.on_body = [](http_parser* one, const char* at, std::size_t length) {
+      of(one).take_body(reinterpret_cast<const std::uint8_t*>(at), length);
+      return 0;
+    };
+    settings.on_message_complete = [](http_parser* one) {
+      of(one).body_done_ = true;
+      // The next request waits for the end of this one, which may wait for room.
+      http_parser_pause(one, 1);
+      return 0;
+    };
+  }
+
+  static HttpProtocol& of(http_parser* one) { return *static_cast<HttpProtocol*>(one->data); }
+
+  void clear() {
+    url.clear();
+    authorization.clear();
+    encoded = expects = false;
+    name.clear();
+    value.clear();
+    in_value = false;
+  }
+  static int append(std::string& text, const char* at, std::size_t length, std::size_t most) {
+    if (text.size() + length > most) return 1;
+    text.append(at, length);
+    return 0;
+  }
+  void end_header() {
+    if (same_name(name, "authorization")) authorization = value;
+    if (same_name(name, "content-encoding") && !same_name(value, "identity")) encoded = true;
+    if (same_name(name, "expect") && same_name(value, "100-continue")) expects = true;
+    name.clear();
+    value.clear();
+    in_value = false;
+  }
+
+  http_parser machine;
+  http_parser_settings settings;
+  std::string url;
+  std::string authorization;
+  bool encoded = false;
+  bool expects = false;
+  std::string name;
+  std::string value;
+  bool in_value = false;
+};
+
+HttpProtocol::HttpProtocol(IngestContext& context, AnswerBuffer& answers)
+    : Protocol(answers), context_(context), lines_(context, "http"), parser_(std::make_unique<Parser>(*this)) {}
+HttpProtocol::~HttpProtocol() = default;
+
+Taken HttpProtocol::take(const std::uint8_t* bytes, std::size_t length) {
+  std::size_t used = 0;
+  if (std::exchange(blocked_, false)) note(lines_.resume());
+  for (;;) {
+    if (body_done_ && !blocked_ && !ended_) finish_request();
+    if (closing_) return {length, 0, false};
+    if (blocked_) return {used, 0, true};
+    if (ended_) return {length, 0, false};
+    if (used == length) return {used, 0, false};
+    const std::size_t slice = std::min(length - used, kSliceBytes);
+    http_parser& machine = parser_->machine;
+    const auto* text = reinterpret_cast<const char*>(bytes) + used;
+    const std::size_t parsed = http_parser_execute(&machine, &parser_->settings, text, slice);
+    used += parsed;
+    if (!in_body_) head_bytes_ += parsed;
+    const http_errno error = HTTP_PARSER_ERRNO(&machine);
+    if (ended_) continue;
+    if (error == HPE_PAUSED) {
+      http_parser_pause(&machine, 0);
+    } else if (error != HPE_OK) {
+      const bool large = error == HPE_HEADER_OVERFLOW || error == HPE_CB_url || error == HPE_CB_header_field ||
+                         error == HPE_CB_header_value;
+      fail(large ? Code::kTooLarge : Code::kMalformed, large ? 431 : 400, http_errno_description(error));
+    } else if (machine.upgrade != 0) {
+      fail(Code::kMalformed, 400, "no other protocol is spoken here");
+    } else if (!in_body_ && head_bytes_ > context_.options.head_bytes_max) {
+      fail(Code::kTooLarge, 431, "the head of the request is too long");
+    }
+  }
+}
+
+void HttpProtocol::begin_request() {
+  head_bytes_ = 0;
+  body_bytes_ = 0;
+  in_body_ = true;
+  http_parser& machine = parser_->machine;
+  keep_alive_ = http_should_keep_alive(&machine) != 0;
+  const std::string_view url = parser_->url;
+  const std::string_view path = url.substr(0, url.find('?'));
+  const std::string_view query = path.size() < url.size() ? url.substr(path.size() + 1) : std::string_view();
+  const bool gets = machine.method == HTTP_GET || machine.method == HTTP_HEAD;
+  context_.stats.requests.add();
+  // Clients ask for these before they show a token.
+  if (path == "/settings" && gets) {
+    route_ = Route::kSettings;
+  } else if (path == "/ping" && gets) {
+    route_ = Route::kPing;
+  } else if (!is_authorized()) {
+    return fail(Code::kToken, 401, parser_->authorization.empty() ? "this server wants a header 'Authorization: Bearer TOKEN'"
+                                                                  : "the token is not the server's");
+  } else if (path != "/write" && path != "/api/v2/write") {
+    return fail(Code::kMalformed, 404, "lines are taken by POST /write");
+  } else if (machine.method != HTTP_POST) {
+    return fail(Code::kMalformed, 405, "lines are taken by POST /write");
+  } else {
+    route_ = Route::kWrite;
+  }
+  admitted_ = true;
+  if (route_ != Route::kWrite) return;
+  TimeUnit unit;
+  if (!precision_of(query, unit)) return fail(Code::kMalformed, 400, "precision is n, u, ms or s");
+  if (parser_->encoded) return fail(Code::kMalformed, 415, "compressed bodies are not read");
+  const bool chunked = (machine.flags & F_CHUNKED) != 0;
+  if (!chunked && machine.content_length != ~std::uint64_t{0} && machine.content_length > context_.options.body_bytes_max) {
+    return fail_too_large();
+  }
+  lines_.begin_request(unit);
+  // A client that waits for this sends nothing before; one whose earlier answer is still due gets that first.
+  if (parser_->expects && waiting_.empty()) answers_.append("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+void HttpProtocol::fail_too_large() {
+  fail(Code::kTooLarge, 413, "a body has at most " + std::to_string(context_.options.body_bytes_max) + " bytes");
+}
+
+void HttpProtocol::take_body(const std::uint8_t* bytes, std::size_t length) {
+  if (ended_) return;
+  body_bytes_ += length;
+  if (body_bytes_ > context_.options.body_bytes_max) return fail_too_large();
+  if (route_ == Route::kWrite) note(lines_.give(bytes, length));
+}
+
+void HttpProtocol::note(LineSession::Given given) {
+  if (given == LineSession::Given::kBlocked) blocked_ = true;
+  if (given == LineSession::Given::kTooLong) {
+    fail(Code::kTooLarge, 413, "a line has at most " + std::to_string(context_.options.line_bytes_max) + " bytes");
+  }
+}
+
+void HttpProtocol::finish_request() {
+  if (route_ == Route::kWrite) {
+    note(lines_.end_body());
+    if (blocked_ || ended_) return;
+  }
+  body_done_ = in_request_ = in_body_ = false;
+  const std::uint32_t position = context_.appender.position();
+  switch (route_) {
+    case Route::kSettings:
+      answer(http_answer(200, settings_json(), keep_alive_), position);
+      break;
+    case Route::kPing:
+      answer(http_answer(204, {}, keep_alive_), position);
+      break;
+    default:
+      context_.wants_durable = true;
+      if (lines_.fault_line() == 0) {
+        answer(http_answer(204, {}, keep_alive_), position);
+      } else {
+        context_.stats.refuse(Code::kMalformed);
+        const std::string message = "failed to parse line protocol: line " + std::to_string(lines_.fault_line()) + ", byte " +
+                                    std::to_string(lines_.fault().position) + ": " + lines_.fault().what +
+                                    "; lines that can be read are recorded, the others are kept as text";
+        answer(http_answer(400, error_json("invalid", message, lines_.fault_line(), context_.stats.requests.get()), keep_alive_),
+               position);
+      }
+  }
+  if (!keep_alive_) closing_ = true;
+}
+
+void HttpProtocol::answer(std::string text, std::uint32_t position) {
+  // What needs no record is due at once, but not before what was asked earlier.
+  if (route_ != Route::kWrite && waiting_.empty()) return answers_.append(text);
+  waiting_.push_back({position, std::move(text)});
+}
+
+void HttpProtocol::progressed(const RingProgress& progress) {
+  while (!waiting_.empty() && !is_before(progress.durable, waiting_.front().position)) {
+    answers_.append(waiting_.front().answer);
+    waiting_.pop_front();
+  }
+  if (closing_ && waiting_.empty()) ended_ = true;
+}
+
+bool HttpProtocol::is_authorized() const {
+  const std::string& token = context_.options.token;
+  if (token.empty()) return true;
+  const std::string_view given = parser_->authorization;
+  return given.rfind(kBearer, 0) == 0 && same_token(given.substr(kBearer.size()), token);
+}
+
+bool HttpProtocol::leave(bool in_order) { return lines_.leave(in_order && !in_request_); }
+
+void HttpProtocol::fail(Code code, int status, std::string_view what) {
+  if (ended_) return;
+  context_.stats.refuse(code);
+  // Answers that are still due come first, or their clients would take this one for theirs.
+  if (waiting_.empty()) {
+    answers_.append(http_answer(status, error_json(wire::name_of(code), what, 0, context_.stats.requests.get()), false));
+  }
+  ended_ = true;
+}
+
+void HttpProtocol::end(Code code, std::string_view text) {
+  if (ended_) return;
+  if (in_request_ || !waiting_.empty()) {
+    waiting_.clear();
+    return fail(code, code == Code::kTimeout ? 408 : 503, text);
+  }
+  context_.stats.refuse(code);
+  ended_ = true;
+}
+
+}  // namespace tickforge

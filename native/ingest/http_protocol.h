@@ -1,0 +1,63 @@
+// HTTP/1.1 as QuestDB's clients use it: lines in the bodies of POST requests, answered when they are durable.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "ingest/line_session.h"
+#include "ingest/protocol.h"
+
+namespace tickforge {
+
+/// Requests may follow each other without waiting for answers, which come in their order.
+class HttpProtocol : public Protocol {
+ public:
+  HttpProtocol(IngestContext& context, AnswerBuffer& answers);
+  ~HttpProtocol() override;
+
+  Taken take(const std::uint8_t* bytes, std::size_t length) override;
+  void progressed(const RingProgress& progress) override;
+  bool owes_answer() const override { return !waiting_.empty(); }
+  bool admitted() const override { return admitted_; }
+  bool leave(bool in_order) override;
+  void end(wire::Code code, std::string_view text) override;
+
+ private:
+  struct Parser;
+  friend struct Parser;
+  enum class Route { kNone, kWrite, kSettings, kPing };
+  /// An answer that is due when the ring's durable watermark reaches `position`.
+  struct Waiting {
+    std::uint32_t position;
+    std::string answer;
+  };
+
+  /// The head is whole. What is wrong with the request is answered now, and ends the connection.
+  void begin_request();
+  /// The body is whole, and so are its lines.
+  void finish_request();
+  void take_body(const std::uint8_t* bytes, std::size_t length);
+  void note(LineSession::Given given);
+  bool is_authorized() const;
+  void fail(wire::Code code, int status, std::string_view what);
+  void fail_too_large();
+  void answer(std::string text, std::uint32_t position);
+
+  IngestContext& context_;
+  LineSession lines_;
+  std::unique_ptr<Parser> parser_;
+  std::deque<Waiting> waiting_;
+  Route route_ = Route::kNone;
+  std::size_t head_bytes_ = 0;
+  std::uint64_t body_bytes_ = 0;
+  bool admitted_ = false;
+  bool in_request_ = false;
+  bool in_body_ = false;    // the head is whole
+  bool body_done_ = false;
+  bool blocked_ = false;    // lines wait for room
+  bool closing_ = false;    // the last request wants no other behind it
+  bool keep_alive_ = true;
+};
+
+}  // namespace tickforge
