@@ -26,9 +26,18 @@ inline bool repeats_part_before(const RecordHead& head) {
          reinterpret_cast<const Gap&>(head).cause == static_cast<std::uint8_t>(GapCause::kWriteError);
 }
 
+/// What a recorder says of a producer that has ended: the connections that ended with it, and what it could no longer say
+/// that it had dropped. No producer writes gaps of this cause, nor drops that belong to no frame.
+inline bool sees_producer_off(const RecordHead& head) {
+  if (head.instrument != 0) return false;
+  if (head.type == static_cast<std::uint8_t>(RecordType::kDrop)) return head.frame == 0;
+  return head.type == static_cast<std::uint8_t>(RecordType::kGap) &&
+         reinterpret_cast<const Gap&>(head).cause == static_cast<std::uint8_t>(GapCause::kUncleanStop);
+}
+
 inline bool is_own(const RecordHead& head) {
   return head.type == static_cast<std::uint8_t>(RecordType::kSegment) || (head.flags & kFlagCopy) != 0 ||
-         begins_life(head) || repeats_part_before(head);
+         begins_life(head) || repeats_part_before(head) || sees_producer_off(head);
 }
 
 /// How many of a block's records are the writer's own, and their cells. `payload` holds whole records.
