@@ -184,6 +184,7 @@ void JournalCursor::advance() {
   ahead_[of] -= std::min(ahead_[of], count);
   if (count > 0) {
     ahead_of_life_ = 0;
+    shows_new_life_ = false;
     history_.push_back({header().first_record, static_cast<std::uint32_t>(count), of});
   }
   own_delivered_ = 0;
@@ -195,6 +196,7 @@ void JournalCursor::pass_own(const RecordHead& head) {
   if (!begins_life(head)) return;
   if (!joined_ && ahead_of_life_ == 0) forget_ahead();
   ahead_of_life_ = 0;
+  shows_new_life_ = true;
 }
 
 void JournalCursor::forget_ahead() {

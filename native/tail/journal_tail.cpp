@@ -309,12 +309,12 @@ Result<bool> JournalTail::at_end() {
     if (!moved && met && uncounted) meet_tail_point();
     return moved;
   }
-  // Nothing of this recorder is in the log, and the log was read to its end before that was looked up.
+  // Nothing that this recorder took from a ring is in the log, and the log was read to its end before that was looked up.
   const auto page = page_.read_live();
-  const bool nothing = page && page->process_id == rings_.writer_process() && page->segment_id == 0;
+  const bool nothing = page && page->process_id == rings_.writer_process() && page->written == 0;
   if (!nothing || joined_) return false;
   if (cursor_.ahead_of_life() != rings_.life()) cursor_.forget_ahead();
-  cursor_.set_ahead_of_life(rings_.life());
+  if (!cursor_.shows_new_life()) cursor_.set_ahead_of_life(rings_.life());
   meet_tail_point();
   // Its producers define what they use.
   new_segment_ = true;
@@ -322,6 +322,8 @@ Result<bool> JournalTail::at_end() {
 }
 
 void JournalTail::meet_tail_point() {
+  const std::uint64_t life = cursor_.ahead_of_life();
+  if (life != 0 && life != rings_.life()) cursor_.forget_ahead();
   for (LiveRing& live : rings_.rings()) {
     const bool of_this_one = target_ && target_->generations[live.producer] == live.generation;
     const std::uint64_t passed = of_this_one ? target_->cells[live.producer] : 0;
