@@ -43,16 +43,18 @@ export class JoinedProducer extends Producer {
     this.#native = native
   }
 
-  /** Resolves when all that was published so far is on the disk. Throws TF_NOT_RECORDING when that will not happen. */
+  /** Resolves when all that was written so far is on the disk. Throws TF_NOT_RECORDING when that will not happen. */
   async durable(): Promise<void> {
+    this.publish()
     while (!(await this.#native.waitDurable(WAIT_MS))) {
       this.check()
       if (this.#native.ended()) throw new TickforgeError('TF_NOT_RECORDING', 'the recorder has stopped')
     }
   }
 
-  /** Leaves the journal. What was published is still recorded. */
+  /** Leaves the journal. What was written is still recorded. */
   close(): void {
+    this.publish()
     this.#native.close()
   }
 }

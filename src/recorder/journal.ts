@@ -45,13 +45,15 @@ export class Journal extends Producer {
     return this.#native.stalled()?.message
   }
 
-  /** Resolves when all that was published so far is on the disk. */
+  /** Resolves when all that was written so far is on the disk. */
   async flush(): Promise<Watermarks> {
+    this.publish()
     return await this.#native.flush().catch(rethrow)
   }
 
   /** Writes out everything, closes the segment in order, gives the lock back. */
   async close(): Promise<Watermarks> {
+    this.publish()
     return await this.#native.close().catch(rethrow)
   }
 }

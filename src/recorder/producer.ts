@@ -90,6 +90,7 @@ export class Producer {
       putGap(this.writer, { instrument: 0, cause: GapCause.overflow, type: 0, lastGood })
     }
     this.writer.endFrame()
+    this.publish()
     this.#memory.forgetDropped()
     return loss
   }
@@ -102,6 +103,11 @@ export class Producer {
   /** How often the producer was held up because the ring was full. */
   get waits(): number {
     return this.#memory.waits
+  }
+
+  /** Publishes every whole frame now, and not at the end of the turn. */
+  publish(): void {
+    this.#memory.publishAll()
   }
 
   /** Throws the error that stopped the journal's writer, if it did. */

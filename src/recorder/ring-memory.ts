@@ -20,6 +20,21 @@ import { CELL_BYTES } from '../records/layout.ts'
 const WAIT_MS = 250
 
 /**
+ * Whole frames of so many cells may wait for their publication while JavaScript goes on without a pause. They are published
+ * together, because one publication costs as much as writing a record.
+ */
+const UNPUBLISHED_CELLS_MAX = 64
+
+const settled = Promise.resolve()
+/** Memories whose frames may wait for the end of the turn. */
+const unpublished = new Set<RingMemory>()
+
+// A process may end without another turn.
+process.on('exit', () => {
+  for (const memory of unpublished) memory.publishAll()
+})
+
+/**
  * 'block': the producer is held up until the writer has caught up, and refused only while the writer itself waits for disk
  * space. 'drop': it is never held up.
  */
@@ -51,7 +66,10 @@ export interface Dropped {
   tsFirst: bigint
 }
 
-/** Publishing is one atomic store, and a system call only if the writer sleeps. */
+/**
+ * Publishing is one atomic store, and a system call only if the writer sleeps. It is done at the end of the turn of the event
+ * loop at the latest, after its callback and before anything else runs; and earlier when much is to be published.
+ */
 export class RingMemory implements CellMemory {
   readonly words: Int32Array
   readonly bytes: Uint8Array
@@ -66,6 +84,14 @@ export class RingMemory implements CellMemory {
   readonly #counts: BigInt64Array
   readonly #capacity: number
   #published: number
+  /** End of the last whole frame. */
+  #ended: number
+  #willPublish = false
+  readonly #atEndOfTurn = (): void => {
+    this.#willPublish = false
+    unpublished.delete(this)
+    this.publishAll()
+  }
 
   constructor(native: RingOwner, whenFull: WhenFull) {
     this.#native = native
@@ -77,20 +103,21 @@ export class RingMemory implements CellMemory {
     this.#capacity = native.ringCells.byteLength / 2 / CELL_BYTES
     this.mask = this.#capacity - 1
     this.#published = Atomics.load(this.#control, RING_HEAD)
+    this.#ended = this.#published
   }
 
   get position(): number {
-    return this.#published
+    return this.#ended
   }
 
   /** Half of the ring is free: enough to begin again without being full at once. */
   get hasRoom(): boolean {
-    return ((this.#published - Atomics.load(this.#control, RING_TAIL)) | 0) <= this.#capacity / 2
+    return ((this.#ended - Atomics.load(this.#control, RING_TAIL)) | 0) <= this.#capacity / 2
   }
 
   reserve(position: number, cells: number, records: number): number {
     if (this.refuses) throw new RingFull('TF_RING_FULL', 'the ring takes nothing before a loss is on record', records)
-    const needed = (position + cells - this.#published) | 0
+    const needed = (position + cells - this.#ended) | 0
     if (needed > this.#capacity) {
       throw new TickforgeError(
         'TF_FRAME_TOO_LARGE',
@@ -102,6 +129,8 @@ export class RingMemory implements CellMemory {
       const limit = (Atomics.load(this.#control, RING_TAIL) + this.#capacity) | 0
       if (((limit - position - cells) | 0) >= 0) return limit
       this.check()
+      // What waits for room must not wait for its own frames. From here on `needed` counts from the ring's head.
+      this.publishAll()
       if (first) this.waits++
       this.#refuseIfHopeless(records)
       this.#native.waitForSpace(needed, WAIT_MS)
@@ -109,6 +138,15 @@ export class RingMemory implements CellMemory {
   }
 
   publish(position: number): void {
+    this.#ended = position
+    if (((position - this.#published) | 0) >= UNPUBLISHED_CELLS_MAX) this.publishAll()
+    else if (!this.#willPublish) this.#publishSoon()
+  }
+
+  /** Publishes every whole frame now. */
+  publishAll(): void {
+    const position = this.#ended
+    if (position === this.#published) return
     this.#published = position
     // Sequentially consistent, like the loads behind it: whoever is about to sleep sees the new head, or we see that it
     // sleeps and wake it.
@@ -148,6 +186,12 @@ export class RingMemory implements CellMemory {
   /** The drop record is published. */
   forgetDropped(): void {
     Atomics.store(this.#counts, RING_DROPPED / 2, 0n)
+  }
+
+  #publishSoon(): void {
+    this.#willPublish = true
+    unpublished.add(this)
+    settled.then(this.#atEndOfTurn)
   }
 
   #refuseIfHopeless(records: number): void {

@@ -1,4 +1,5 @@
-// A producer in TypeScript whose ring has no room: held up, or refused with a record of it.
+// A producer in TypeScript: when its frames are published, and what becomes of those that find no room.
+import { spawnSync } from 'node:child_process'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { verify } from '../../src/log/verify.ts'
 import { Journal, type JournalSettings } from '../../src/recorder/journal.ts'
@@ -34,6 +35,38 @@ function texts(count: number): (writer: CellWriter) => void {
     }
   }
 }
+
+describe('a frame', () => {
+  it('reaches the writer by the end of the turn, without a flush', async () => {
+    const { journal } = journalOf({ flushIntervalMs: 0 })
+    journal.frame(at(NOON), 1, 1, texts(3))
+    await eventually('the writer to have it', () => journal.watermarks().appended === 3n)
+  })
+
+  it('reaches the writer within a turn that goes on and on', () => {
+    const { journal } = journalOf({ flushIntervalMs: 0 })
+    const deadline = performance.now() + 10_000
+    let frames = 0
+    while (journal.watermarks().appended === 0n && performance.now() < deadline) {
+      journal.frame(at(NOON + BigInt(frames)), 1, ++frames, texts(1))
+    }
+    expect(journal.watermarks().appended).toBeGreaterThan(0n)
+  })
+
+  it('is written when the process ends in the same turn', () => {
+    const directory = temporaryDirectory()
+    const script = `
+      import { Journal } from ${JSON.stringify(new URL('../../dist/recorder/journal.js', import.meta.url).href)}
+      const journal = new Journal({ directory: ${JSON.stringify(directory)}, name: 'main' })
+      journal.writer.beginFrame(${at(NOON).low}, ${at(NOON).high}, 1, 1)
+      journal.writer.begin(${L.RecordType.text}, 1, ${L.Flag.last}, 0, 0, 0)
+      journal.writer.endFrame()
+      process.exit(0)`
+    const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
+    expect(stderr).toBe('')
+    expect(readAll(directory).map(({ type }) => type)).toEqual(['segment', 'text'])
+  })
+})
 
 describe('a producer that is to drop what finds no room', () => {
   it('loses whole frames, knows it, and has them counted in the log where they are missing', async () => {
