@@ -7,10 +7,10 @@ import { writeArrowFile } from '../../dist/export/arrow.js'
 import { Log } from '../../dist/open-log.js'
 import { checkTable } from '../lib/arrow.mjs'
 import { freshDirectory, preparedMemory, removeDirectory, writePlain } from '../lib/files.mjs'
-import { compare, expectEqual } from '../lib/measure.mjs'
+import { compare, expectEqual, ratioAtLeast } from '../lib/measure.mjs'
 import { makeTradeLog } from '../lib/trades.mjs'
 
-const REACH = 0.7
+const REACH = ratioAtLeast(0.7)
 
 export async function run(context) {
   const { directory, trades } = context

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs'
 import { Log } from '../../dist/open-log.js'
 import { checkTable } from '../lib/arrow.mjs'
 import { freshDirectory, removeDirectory } from '../lib/files.mjs'
-import { compare, expectEqual } from '../lib/measure.mjs'
+import { compare, expectEqual, ratioAtLeast } from '../lib/measure.mjs'
 import { makeTradeLog } from '../lib/trades.mjs'
 
-const REACH = 0.4
+const REACH = ratioAtLeast(0.4)
 
 export async function run(context) {
   const { directory, trades } = context

@@ -5,9 +5,9 @@ import { Log } from '../../dist/open-log.js'
 import { Flag } from '../../dist/records/layout.js'
 import { findCaptures, splitFrames } from '../lib/captures.mjs'
 import { freshDirectory, removeDirectory } from '../lib/files.mjs'
-import { compare, expectEqual, toFigure } from '../lib/measure.mjs'
+import { compare, expectEqual, ratioAtLeast, toFigure } from '../lib/measure.mjs'
 
-const REACH = 0.4
+const REACH = ratioAtLeast(0.4)
 
 export async function run(context) {
   const steps = Math.max(10_000, context.trades / 50)
@@ -86,9 +86,9 @@ function total(figures) {
     return {
       name: name === 'ours' ? 'total' : parts[0].name,
       seconds,
-      rate: count / seconds,
-      fastest: rateOf('fastest'),
-      slowest: rateOf('slowest'),
+      value: count / seconds,
+      low: rateOf('low'),
+      high: rateOf('high'),
       user: mean('user'),
       system: mean('system'),
       others: mean('others'),

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { loadNative } from '../../dist/native/binding.js'
 import { CELL_BYTES } from '../../dist/records/layout.js'
 import { freshDirectory, preparedMemory, removeDirectory, scanWhole, writePlain } from '../lib/files.mjs'
-import { compare, expectEqual } from '../lib/measure.mjs'
+import { compare, expectEqual, ratioAtLeast } from '../lib/measure.mjs'
 
-const REACH = 0.7
+const REACH = ratioAtLeast(0.7)
 /** The segment's own record. */
 const OWN_RECORDS = 1
 

@@ -1,40 +1,43 @@
 // Figures as text.
 
-function rate(value) {
+function short(value) {
   if (value >= 1e6) return `${(value / 1e6).toFixed(value >= 1e7 ? 1 : 2)} M`
-  return value >= 1e3 ? `${(value / 1e3).toFixed(value >= 1e5 ? 0 : 1)} k` : value.toFixed(0)
+  if (value >= 1e3) return `${(value / 1e3).toFixed(value >= 1e5 ? 0 : 1)} k`
+  return Number.isInteger(value) || value >= 100 ? value.toFixed(0) : value.toPrecision(3)
 }
 
-function spread({ rate: middle, slowest, fastest }) {
-  return `${rate(middle)} [${rate(slowest)}..${rate(fastest)}]`
+function spread({ value, low, high }) {
+  return low === high ? short(value) : `${short(value)} [${short(low)}..${short(high)}]`
 }
 
 /** '0.98+0.21' cores in user and system mode. */
-function cpu({ user, system }) {
-  return `${user.toFixed(2)}+${system.toFixed(2)}`
+function cpu(side) {
+  return side === undefined ? '-' : `${side.user.toFixed(2)}+${side.system.toFixed(2)}`
 }
 
 function percent(value) {
   return value === undefined ? '-' : `${Math.round(Math.min(1, value) * 100)} %`
 }
 
-function reach({ reach: ratio, reachRate, reached }) {
-  const wanted = ratio === undefined ? (reachRate === undefined ? '' : rate(reachRate)) : ratio.toFixed(2)
-  return reached === undefined ? '' : `${wanted} ${reached ? 'reached' : 'MISSED'}`
+function reachOf({ reach, reached }) {
+  if (reach === undefined) return ''
+  const bound = reach.least ?? reach.most
+  const text = reach.of === 'ratio' ? bound.toFixed(bound < 100 ? 2 : 0) : short(bound)
+  return `${reach.least === undefined ? '<=' : '>='} ${text} ${reached ? 'reached' : 'MISSED'}`
 }
 
 const COLUMNS = [
   ['figure', (f) => `${f.figure}: ${f.ours.name}`],
   ['unit', (f) => f.unit],
   ['ours', (f) => spread(f.ours)],
-  ['limit', (f) => spread(f.limit)],
-  ['limit is', (f) => f.limit.name],
-  ['ratio', (f) => f.ratio.toFixed(2)],
-  ['reach', reach],
+  ['limit', (f) => (f.limit === undefined ? '-' : spread(f.limit))],
+  ['limit is', (f) => f.limit?.name ?? '-'],
+  ['ratio', (f) => (f.ratio === undefined ? '-' : f.ratio.toFixed(2))],
+  ['reach', reachOf],
   ['CPU ours', (f) => cpu(f.ours)],
   ['CPU limit', (f) => cpu(f.limit)],
-  ['disk', (f) => `${percent(f.ours.disk)} / ${percent(f.limit.disk)}`],
-  ['others', (f) => Math.max(f.ours.others, f.limit.others).toFixed(2)],
+  ['disk', (f) => `${percent(f.ours.disk)} / ${percent(f.limit?.disk)}`],
+  ['others', (f) => Math.max(f.ours.others, f.limit?.others ?? 0).toFixed(2)],
   ['verified', (f) => (f.verified ? 'yes' : 'NO')],
 ]
 
