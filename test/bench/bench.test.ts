@@ -19,7 +19,17 @@ interface Figure {
   verified: boolean
 }
 
-const FIGURES = ['import', 'journal', 'from JavaScript', 'replay', 'Arrow table', 'Arrow file']
+const FIGURES = [
+  'durable',
+  'durable latency',
+  'ring',
+  'from JavaScript',
+  'journal',
+  'import',
+  'replay',
+  'Arrow table',
+  'Arrow file',
+]
 
 let directory: string
 

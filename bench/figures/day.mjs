@@ -1,0 +1,74 @@
+// Any instant of a day of many records, and the start of a recorder after the one of that day was killed. A hundred million
+// records (6.4 GB) with --full, ten million otherwise.
+import { freshDirectory, removeDirectory, scanWhole } from '../lib/files.mjs'
+import { atMost, compare, expectEqual } from '../lib/measure.mjs'
+import { runProgram } from '../lib/program.mjs'
+
+/** The segment's own record; and the gap record of the start after the kill. */
+const OWN_RECORDS = 2
+const RECOVERY_MIB_MAX = 64
+
+export async function run(context) {
+  const { directory, quick, full } = context
+  const records = quick ? 100_000 : full ? 100_000_000 : 10_000_000
+  const log = freshDirectory(directory)
+  const once = { ...context, warmUp: 0, rounds: quick ? 1 : 3 }
+  try {
+    const { first, step } = await runProgram('day-fill', { directory: log, records })
+    const find = (options) => runProgram('day-find', { directory: log, records, first, step, ...options })
+    const figures = await compare(once, {
+      figure: `day of ${records.toLocaleString('en')}`,
+      metrics: [
+        { name: 'p50', unit: 'ms', of: (result) => result.p50 },
+        { name: 'p99', unit: 'ms', of: (result) => result.p99 },
+      ],
+      ours: [
+        {
+          name: 'first record of any instant, warm',
+          reach: { p50: atMost(1) },
+          run: () => find({ samples: quick ? 100 : 5000 }),
+        },
+      ],
+    })
+    const cold = await compare(once, {
+      figure: `day of ${records.toLocaleString('en')}`,
+      metrics: [
+        { name: 'p50', unit: 'ms', of: (result) => result.p50 },
+        { name: 'major page faults', unit: 'most', of: (result) => result.faults },
+        { name: 'KiB from the disk', unit: 'most', of: (result) => result.kib },
+      ],
+      ours: [
+        {
+          name: 'the same, nothing of it in the page cache',
+          reach: { 'major page faults': atMost(4) },
+          run: () => find({ samples: quick ? 5 : 100, cold: 1 }),
+        },
+      ],
+    })
+    return [...figures, ...cold, ...(await recover({ ...once, rounds: 1 }, log, records))]
+  } finally {
+    removeDirectory(log)
+  }
+}
+
+/** Once: the start mends what it finds. */
+function recover(context, log, records) {
+  return compare(context, {
+    figure: `day of ${records.toLocaleString('en')}`,
+    metrics: [
+      { name: 'read', unit: 'MiB', of: (result) => result.mebibytes },
+      { name: 'time', unit: 'ms', of: (result) => result.seconds * 1000 },
+    ],
+    ours: [
+      {
+        name: 'start after a kill',
+        reach: { read: atMost(RECOVERY_MIB_MAX) },
+        run: () => runProgram('day-recover', { directory: log }),
+        after(_, result) {
+          expectEqual('records that the start found', result.records, records + 1)
+          expectEqual('records read back', scanWhole(log), records + OWN_RECORDS)
+        },
+      },
+    ],
+  })
+}
