@@ -67,6 +67,7 @@ Napi::Object to_js(Napi::Env env, const RecoveryReport& report) {
   object.Set("bytesRead", static_cast<double>(report.bytes_read));
   object.Set("lastInstrument", report.last_instrument);
   object.Set("lastTsRecv", Napi::BigInt::New(env, report.last_ts_recv));
+  object.Set("gapCause", report.gap_cause);
   return object;
 }
 

@@ -25,6 +25,7 @@ RecoveryReport report_of(const OpenPlan& plan) {
   report.torn_tail_bytes = plan.tail.torn_tail_bytes;
   report.index_rebuilt = plan.tail.index_rebuilt;
   report.bytes_read = plan.tail.bytes_read;
+  report.gap_cause = plan.gap ? plan.gap->cause : 0;
   if (plan.path.empty()) return report;
   report.segment = plan.path;
   report.blocks = plan.tail.next_block;

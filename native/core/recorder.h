@@ -50,6 +50,8 @@ struct RecoveryReport {
   std::uint64_t bytes_read = 0;
   std::uint32_t last_instrument = 0;
   std::int64_t last_ts_recv = kNoneI64;
+  /// GapCause of the gap record that says what is missing since the last writer; 0 = there was none.
+  std::uint8_t gap_cause = 0;
 };
 
 /// Makes the storage; called on the writer thread.

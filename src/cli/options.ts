@@ -2,8 +2,12 @@
 import { InvalidArgumentError } from 'commander'
 import { TickforgeError } from '../errors.ts'
 import type { Endpoints } from '../feeds/feed.ts'
+import type { Durability } from '../native/binding.ts'
 import type { RecordName } from '../records/record-view.ts'
 import type { Query } from '../replay/query.ts'
+
+/** As the writer's other interval. */
+const DURABILITY_MS_MAX = 3_600_000
 
 /** 'a,b' given any number of times. */
 export function list(value: string, before: string[] | undefined): string[] {
@@ -22,11 +26,32 @@ export function positive(value: string): number {
   return number
 }
 
+export function notNegative(value: string): number {
+  const number = Number(value)
+  if (!Number.isFinite(number) || number < 0) throw new InvalidArgumentError('a number of at least 0 was expected')
+  return number
+}
+
+/** A value that contains commas, so that only repetition separates it from the next. */
+export function repeated(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value]
+}
+
 export function port(value: string): number {
   const number = Number(value)
   if (!Number.isInteger(number) || number < 0 || number > 65535)
     throw new InvalidArgumentError('a port was expected, 0 to 65535')
   return number
+}
+
+/** 'batch', 'os' or an interval: '50ms', '2s'. */
+export function durability(value: string): Durability {
+  if (value === 'batch' || value === 'os') return value
+  const parts = /^(\d+(?:\.\d+)?)(ms|s)$/.exec(value)
+  const ms = parts === null ? 0 : Number(parts[1]) * (parts[2] === 's' ? 1000 : 1)
+  if (!(ms > 0 && ms <= DURABILITY_MS_MAX))
+    throw new InvalidArgumentError('batch, os or an interval such as 50ms was expected')
+  return ms
 }
 
 /** '15', '15s', '2m', '1h' in seconds. */

@@ -20,6 +20,11 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${toJson(value, 2)}\n`)
 }
 
+/** One line of JSON, for whoever follows a command that runs on. */
+export function printLine(value: unknown): void {
+  process.stdout.write(`${toJson(value)}\n`)
+}
+
 export function toJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, (_, v: unknown) => (typeof v === 'bigint' ? v.toString() : v), indent)
 }

@@ -29,6 +29,8 @@ export interface RecoveryReport {
   lastInstrument: number
   /** Largest ts_recv in the segment, NONE_I64 when it is new. */
   lastTsRecv: bigint
+  /** GapCause of the gap record that the writer begins with: what is missing since the last one. 0 = there was none. */
+  gapCause: number
 }
 
 /** Word indexes (Int32Array) of `NativeJournal.ringControl`. Positions are counts of cells modulo 2^32. */

@@ -1,6 +1,6 @@
 // The commands as a script meets them: exact times, one JSON document, silence where nobody asked.
 import { spawn } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, cpSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -30,6 +30,9 @@ async function document(...args: string[]): Promise<Record<string, unknown>> {
   expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' })
   return JSON.parse(ended.stdout) as Record<string, unknown>
 }
+
+/** A recorder that meets no venue, and ends at once. */
+const NOBODY = ['--endpoint', 'kraken=127.0.0.1:1', '--duration', '1ms']
 
 const lines = (text: string): Record<string, unknown>[] =>
   text
@@ -242,7 +245,12 @@ describe('tickforge record', () => {
       const { code, stdout, stderr } = await running.ended
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
 
-      const status = JSON.parse(stdout) as { frames: number; watermarks: { appended: string; durable: string } }
+      const [recovered, status] = lines(stdout) as [
+        Record<string, unknown>,
+        { frames: number; watermarks: { appended: string; written: string; durable: string } },
+      ]
+      expect(recovered).toMatchObject({ recovered: { segment: '', clean: true, records: '0', gap: null } })
+      expect(status.watermarks.written).toBe(status.watermarks.appended)
       expect(status.watermarks.durable).toBe(status.watermarks.appended)
       const frames = readAll(directory).filter((record) => record.connection === 1 && record.type !== 'connection')
       expect(new Set(frames.map((record) => record.frame)).size).toBe(status.frames)
@@ -252,6 +260,54 @@ describe('tickforge record', () => {
       expect(segments).toMatchObject([{ closed: true, index: 'ok' }])
     },
   )
+
+  it('says in JSON what it found and cut, and which gap it recorded', async () => {
+    const directory = temporaryDirectory()
+    const hand = new HandWriter(join(directory, 'running'))
+    const now = BigInt(Date.now()) * 1_000_000n
+    hand.trade(now, hand.instrument(now, 'binance:BTCUSDT'), 1)
+    await hand.journal.flush()
+    // What a kill at this moment leaves behind, with a block that was torn.
+    const killed = join(directory, 'killed')
+    cpSync(join(directory, 'running'), killed, { recursive: true })
+    await hand.close()
+    const segment = join(killed, readdirSync(killed).find((name) => name.endsWith('.tfs')) as string)
+    truncateSync(segment, 4096)
+    appendFileSync(segment, Buffer.alloc(100, 7))
+
+    const ended = await tickforge('record', 'kraken:BTC/USD', '--dir', killed, ...NOBODY, '--json')
+    expect(ended.code).toBe(0)
+    expect(lines(ended.stdout)[0]).toEqual({
+      recovered: {
+        segment,
+        clean: false,
+        blocks: 1,
+        records: '3',
+        tornTailBytes: 100,
+        corruptBlocks: 0,
+        indexRebuilt: expect.any(Boolean),
+        bytesRead: expect.any(Number),
+        lastInstrument: 1,
+        lastTsRecv: String(now),
+        gap: 'unclean_stop',
+      },
+    })
+    expect(ended.stderr).toContain(`${segment} was recovered (100 torn bytes cut off)`)
+    const again = await tickforge('record', 'kraken:BTC/USD', '--dir', killed, ...NOBODY, '--json')
+    expect(lines(again.stdout)[0]).toMatchObject({ recovered: { clean: true, tornTailBytes: 0, gap: 'stop' } })
+    expect(readAll(killed, { types: ['gap'] }).map(({ cause }) => cause)).toEqual(['unclean_stop', 'stop'])
+  })
+
+  it.each(['batch', 'os', '20ms'])('takes --durability %s', async (durability) => {
+    const directory = temporaryDirectory()
+    const args = ['record', 'kraken:BTC/USD', '--dir', directory, ...NOBODY, '--durability', durability, '--json']
+    const { code, stdout } = await tickforge(...args)
+    expect(code).toBe(0)
+    expect(lines(stdout).at(-1)).toMatchObject({
+      watermarks: { appended: '0', written: '0', durable: '0' },
+      dropped: '0',
+    })
+  })
 
   it('stops by itself after --duration', async () => {
     const simulator = await createSimulator({ venue: 'kraken', symbols: ['BTC/USD'] })
@@ -302,7 +358,7 @@ describe('tickforge --help', () => {
   it('and --version and venues answer on standard output', async () => {
     const help = await tickforge('--help')
     expect(help).toMatchObject({ code: 0, stderr: '' })
-    for (const name of ['record', 'import', 'ls', 'inspect', 'verify', 'replay', 'export', 'simulate'])
+    for (const name of ['record', 'serve', 'import', 'ls', 'inspect', 'verify', 'replay', 'export', 'simulate'])
       expect(help.stdout).toContain(`  ${name} `)
     const { version } = JSON.parse(readFileSync(`${ROOT}/package.json`, 'utf8')) as { version: string }
     expect(await tickforge('--version')).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' })

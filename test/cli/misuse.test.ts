@@ -68,6 +68,12 @@ describe('the command line', () => {
     ['record binance:BTCUSDT', "required option '--dir <directory>' not specified"],
     ['replay x --speed 0', "'max' or a number above 0 was expected"],
     ['record binance:BTCUSDT --dir x --duration soon', 'a duration was expected'],
+    ['record binance:BTCUSDT --dir x --durability often', 'batch, os or an interval such as 50ms was expected'],
+    ['record binance:BTCUSDT --dir x --durability 0ms', 'batch, os or an interval such as 50ms was expected'],
+    ['serve --listen unix:x', "required option '--dir"],
+    ['serve --dir x', "required option '--listen"],
+    ['serve --dir x --listen unix:x --idle-s -1', 'a number of at least 0 was expected'],
+    ['serve --dir x --listen unix:x --token secret', "unknown option '--token'"],
     ['ls x --wrong', "unknown option '--wrong'"],
   ])('explains itself and ends with 2: tickforge %s', async (args, said) => {
     const ended = await tickforge(...args.split(' ').filter((arg) => arg !== ''))

@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import { TickforgeError } from '../../errors.ts'
 import { CHANNELS, type Channel } from '../../feeds/feed.ts'
-import { loadNative } from '../../native/binding.ts'
+import type { Durability } from '../../native/binding.ts'
 import { Recorder, type RecorderStatus } from '../../recorder/recorder.ts'
-import { duration, endpoints, list, pairs, positive } from '../options.ts'
-import { clearProgress, count, progress, toJson, warn } from '../output.ts'
+import { durability, duration, endpoints, list, pairs, positive, repeated } from '../options.ts'
+import { count, printLine, warn } from '../output.ts'
+import { DURABILITY_HELP, Run, reportRecovery, watermarksText } from '../run.ts'
 
 interface Options {
   dir: string
@@ -14,7 +15,7 @@ interface Options {
   protocol?: string[]
   flushMs: number
   ringMb: number
-  sync: boolean
+  durability: Durability
   duration?: number
   json?: boolean
 }
@@ -27,23 +28,22 @@ export function addRecord(program: Command): void {
     .requiredOption('--dir <directory>', 'where to record to; created if it is not there')
     .option('--channels <list>', `${CHANNELS.join(',')} or some of them`, list)
     .option('--journal <name>', 'name of the journal', 'main')
-    .option('--endpoint <venue=address>', 'other address of a venue: VENUE=HOST:PORT or VENUE=WS-URL,REST-URL', list2)
+    .option(
+      '--endpoint <venue=address>',
+      'other address of a venue: VENUE=HOST:PORT or VENUE=WS-URL,REST-URL',
+      repeated,
+    )
     .option(
       '--protocol <venue=name>',
       'an older protocol of a venue, for a server that plays a capture: kraken=kraken-v1',
-      list2,
+      repeated,
     )
     .option('--flush-ms <ms>', 'write a block that is not full after this time', positive, 100)
     .option('--ring-mb <MiB>', 'memory between receiving and writing, a power of two', positive, 16)
-    .option('--no-sync', 'leave it to the operating system when data reaches the disk')
+    .option('--durability <when>', DURABILITY_HELP, durability, 'batch')
     .option('--duration <time>', 'stop by itself: 15s, 2m, 1h', duration)
-    .option('--json', 'print one JSON document at the end')
+    .option('--json', 'print a line of JSON on what recovery found, and one on what was recorded')
     .action(record)
-}
-
-/** Addresses contain commas, so only repetition separates them. */
-function list2(value: string, before: string[] | undefined): string[] {
-  return [...(before ?? []), value]
 }
 
 async function record(instruments: string[], options: Options): Promise<void> {
@@ -52,6 +52,8 @@ async function record(instruments: string[], options: Options): Promise<void> {
     if (!CHANNELS.includes(channel))
       throw new TickforgeError('TF_USAGE', `--channels: '${channel}' is none of ${CHANNELS.join(', ')}`)
   }
+  const startedAt = performance.now()
+  const run = new Run(options.duration)
   const recorder = new Recorder({
     directory: options.dir,
     instruments,
@@ -61,54 +63,30 @@ async function record(instruments: string[], options: Options): Promise<void> {
     protocols: pairs(options.protocol, '--protocol'),
     ringBytes: options.ringMb * 1024 * 1024,
     flushIntervalMs: options.flushMs,
-    durability: options.sync ? 'batch' : 'os',
-  })
-  const startedAt = performance.now()
-  let failure: unknown
-  let end: () => void = () => undefined
-  const ended = new Promise<void>((resolve) => {
-    end = resolve
+    durability: options.durability,
   })
   recorder.on('warning', warn)
-  recorder.on('failed', (error) => {
-    failure ??= error
-    end()
-  })
-  const { recovery } = recorder
-  if (!recovery.clean) {
-    warn(
-      `the last recorder did not stop in order: ${recovery.segment} was recovered (${recovery.tornTailBytes} torn bytes cut off)`,
-    )
-  }
-  const kind = loadNative().writerKind()
-  if (kind !== 'io_uring') warn(`writing with ${kind}`)
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end)
-  const timer = options.duration === undefined ? undefined : setTimeout(end, options.duration * 1000)
-  const shown = setInterval(() => progress(statusLine(recorder.status()), startedAt), 250)
-  try {
-    await Promise.race([recorder.start(), ended])
-    await ended
-  } catch (error) {
-    failure ??= error
-  } finally {
-    clearTimeout(timer)
-    clearInterval(shown)
-    clearProgress()
-  }
+  recorder.on('failed', (error) => run.fail(error))
+  reportRecovery(recorder.recovery, options.json)
+  await run.until(
+    () => recorder.start(),
+    () => statusLine(recorder.status()),
+  )
   const watermarks = await recorder.stop().catch((error: unknown) => {
-    failure ??= error
+    run.fail(error)
     return recorder.status().watermarks
   })
   // Taken when all is over: frames still came in while the connections were being closed.
   const final = { ...recorder.status(), watermarks, seconds: (performance.now() - startedAt) / 1000 }
-  if (options.json === true) process.stdout.write(`${toJson(final, 2)}\n`)
+  if (options.json === true) printLine(final)
   else {
-    const { counters } = final
+    const { counters, dropped } = final
+    const lost = dropped === 0n ? '' : `, ${count(dropped)} dropped on a full disk`
     process.stderr.write(
-      `tickforge: ${count(counters.frames)} frames, ${count(watermarks.durable)} records on the disk, ${counters.gaps} gaps, ${counters.rejectedFrames} rejected frames\n`,
+      `tickforge: ${count(counters.frames)} frames, ${count(watermarks.durable)} records on the disk, ${counters.gaps} gaps, ${counters.rejectedFrames} rejected frames${lost}\n`,
     )
   }
-  if (failure !== undefined) throw failure
+  run.end()
 }
 
 /** One line for a terminal. */
@@ -117,11 +95,12 @@ export function statusLine(status: RecorderStatus): string {
   const parts = [
     `${status.open}/${status.sessions} connections`,
     `${count(counters.frames)} frames`,
-    `${count(watermarks.durable)} of ${count(counters.records)} records durable`,
+    watermarksText(watermarks),
     `${counters.gaps} gaps`,
   ]
   if (counters.checksumsPassed + counters.checksumsFailed > 0)
     parts.push(`checksums ${count(counters.checksumsPassed)} ok ${counters.checksumsFailed} failed`)
+  if (status.dropped > 0n) parts.push(`${count(status.dropped)} dropped`)
   if (counters.rejectedFrames > 0) parts.push(`${counters.rejectedFrames} rejected`)
   if (status.reconnects > 0) parts.push(`${status.reconnects} reconnects`)
   return parts.join(' · ')
