@@ -7,6 +7,7 @@ import { addInspect } from './commands/inspect.ts'
 import { addList } from './commands/ls.ts'
 import { addRecord } from './commands/record.ts'
 import { addReplay } from './commands/replay.ts'
+import { addServe } from './commands/serve.ts'
 import { addSimulate } from './commands/simulate.ts'
 import { addTail } from './commands/tail.ts'
 import { addVenues } from './commands/venues.ts'
@@ -25,6 +26,7 @@ const program = new Command('tickforge')
 
 for (const add of [
   addRecord,
+  addServe,
   addImport,
   addList,
   addInspect,

@@ -4,7 +4,9 @@ import {
   type Durability,
   loadNative,
   type NativeJournal,
+  type NativeServer,
   type RecoveryReport,
+  type ServerOptions,
   type Watermarks,
 } from '../native/binding.ts'
 import { VERSION } from '../version.ts'
@@ -43,6 +45,15 @@ export class Journal extends Producer {
   /** What the disk said, while the writer waits for space; undefined otherwise. */
   get stalled(): string | undefined {
     return this.#native.stalled()?.message
+  }
+
+  /** Lets clients in. Throws TF_USAGE, TF_LISTEN, TF_INSECURE_LISTEN, TF_LINE_MAPPING, TF_SHARED_MEMORY. */
+  startServer(options: ServerOptions): NativeServer {
+    try {
+      return this.#native.startServer(options)
+    } catch (thrown) {
+      throw asTickforgeError(thrown)
+    }
   }
 
   /** Resolves when all that was written so far is on the disk. */

@@ -49,6 +49,7 @@ const LIBRARY = [
   'import',
   'simulate',
   'recorder',
+  'serve',
   'export',
   'tail',
   'replay',
@@ -75,6 +76,7 @@ const SRC_LAYERS: Record<string, string[]> = {
   recorder: ['log', 'native', 'feeds', 'integrity', ...FACTS],
   // What other processes use to send records to a recorder.
   client: ['native', 'feeds', 'integrity', ...FACTS],
+  serve: ['recorder', 'native', ...FACTS],
   import: ['recorder', 'log', 'native', 'feeds', 'integrity', ...FACTS],
   simulate: ['import', 'feeds', 'integrity', ...FACTS],
   // The facade over everything that reads: what openLog() gives.

@@ -1,0 +1,106 @@
+import type { Command } from 'commander'
+import { TickforgeError } from '../../errors.ts'
+import type { Durability } from '../../native/binding.ts'
+import { readText, readToken, Serve, type ServeStatus } from '../../serve/serve.ts'
+import { durability, duration, notNegative, positive, repeated } from '../options.ts'
+import { count, printLine, warn } from '../output.ts'
+import { DURABILITY_HELP, Run, reportRecovery, watermarksText } from '../run.ts'
+
+interface Options {
+  dir: string
+  listen: string[]
+  journal: string
+  tokenFile?: string
+  mapping?: string
+  durability: Durability
+  flushMs: number
+  ringMb: number
+  maxClients: number
+  maxFrameKb: number
+  idleS: number
+  duration?: number
+  json?: boolean
+}
+
+export function addServe(program: Command): void {
+  program
+    .command('serve')
+    .description('record what clients send, over Unix sockets and TCP, until Ctrl-C')
+    .requiredOption('--dir <directory>', 'where to record to; created if it is not there')
+    .requiredOption('--listen <address>', 'unix:PATH or tcp:HOST:PORT, any number of times', repeated)
+    .option('--journal <name>', 'name of the journal', 'main')
+    .option('--token-file <file>', 'what every client must show; TICKFORGE_TOKEN in the environment does it too')
+    .option('--mapping <file>', 'JSON: what lines of text become (docs/INGEST.md)')
+    .option('--durability <when>', DURABILITY_HELP, durability, 'batch')
+    .option('--flush-ms <ms>', 'write a block that is not full after this time', positive, 100)
+    .option('--ring-mb <MiB>', 'memory between receiving and writing, a power of two', positive, 16)
+    .option('--max-clients <n>', 'clients at once', positive, 1024)
+    .option('--max-frame-kb <KiB>', 'largest batch of a client', positive, 1024)
+    .option('--idle-s <s>', 'close a client that is silent for so long; 0 = never', notNegative, 300)
+    .option('--duration <time>', 'stop by itself: 15s, 2m, 1h', duration)
+    .option('--json', 'print a line of JSON on what recovery found, on the addresses, and on what was recorded')
+    .action(serve)
+}
+
+/** From the file, or from the environment: a command line can be read by everybody on the machine. */
+function tokenOf(options: Options): string | undefined {
+  if (options.tokenFile !== undefined) return readToken(options.tokenFile)
+  const token = process.env.TICKFORGE_TOKEN
+  if (token === '') throw new TickforgeError('TF_USAGE', 'TICKFORGE_TOKEN is empty')
+  return token
+}
+
+async function serve(options: Options): Promise<void> {
+  const startedAt = performance.now()
+  const run = new Run(options.duration)
+  const token = tokenOf(options)
+  const server = await Serve.start({
+    directory: options.dir,
+    listen: options.listen,
+    journal: options.journal,
+    ...(token === undefined ? {} : { token }),
+    ...(options.mapping === undefined ? {} : { mapping: readText(options.mapping) }),
+    durability: options.durability,
+    flushIntervalMs: options.flushMs,
+    ringBytes: options.ringMb * 1024 * 1024,
+    maxClients: options.maxClients,
+    maxFrameBytes: options.maxFrameKb * 1024,
+    idleMs: options.idleS * 1000,
+  })
+  server.on('warning', warn)
+  server.on('failed', (error) => run.fail(error))
+  reportRecovery(server.recovery, options.json)
+  if (options.json === true) printLine({ listening: server.addresses })
+  else for (const address of server.addresses) warn(`listening on ${address}`)
+  await run.until(
+    () => Promise.resolve(),
+    () => statusLine(server.status()),
+  )
+  const watermarks = await server.stop().catch((error: unknown) => {
+    run.fail(error)
+    return server.status().watermarks
+  })
+  const final = { ...server.status(), watermarks, seconds: (performance.now() - startedAt) / 1000 }
+  if (options.json === true) printLine(final)
+  else {
+    process.stderr.write(
+      `tickforge: ${count(final.clientsTotal)} clients, ${count(final.batches)} batches, ${count(final.lines)} lines, ${count(watermarks.durable)} records on the disk, ${refusals(final)} refused\n`,
+    )
+  }
+  run.end()
+}
+
+function refusals({ refused, clientsRefused }: ServeStatus): string {
+  return count(Object.values(refused).reduce((sum, n) => sum + n, clientsRefused))
+}
+
+/** One line for a terminal. */
+function statusLine(status: ServeStatus): string {
+  return [
+    `${count(status.clients)} clients`,
+    watermarksText(status.watermarks),
+    `${count(status.batches)} batches`,
+    `${count(status.rows)} rows`,
+    `${refusals(status)} refused`,
+  ].join(' · ')
+}
