@@ -1,6 +1,7 @@
 // The rows that every client of these tests sends, and how they must read; rows.py has the same.
-import { PrintRule } from '../../src/records/layout.ts'
+
 import { decimalText } from '../../src/records/decimal-text.ts'
+import { PrintRule } from '../../src/records/layout.ts'
 
 export const BASE_NS = 1_723_118_400_000_000_000n
 const STEP_NS = 500_000_000n

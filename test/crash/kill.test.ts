@@ -1,5 +1,5 @@
 // A real recorder process, killed with SIGKILL at random moments while it records from a real WebSocket, and started again.
-// TICKFORGE_CRASH_ROUNDS sets how often (`npm run test:crash` does it 100 times), TICKFORGE_CRASH_SEED repeats a run.
+// TICKFORGE_CRASH_ROUNDS sets how often, TICKFORGE_CRASH_SEED repeats a run.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,9 +11,10 @@ import { loadNative } from '../../src/native/binding.ts'
 import { Log } from '../../src/open-log.ts'
 import * as L from '../../src/records/layout.ts'
 import { createSimulators, type Simulator } from '../../src/simulate/simulator.ts'
+import { ROUNDS as ALL_ROUNDS, random, SEED } from './rounds.ts'
 
-const ROUNDS = Number(process.env.TICKFORGE_CRASH_ROUNDS ?? 5)
-const SEED = Number(process.env.TICKFORGE_CRASH_SEED ?? Date.now() % 1_000_000)
+/** A round with venues takes a while; most of the rounds are those of a server. */
+const ROUNDS = Math.min(ALL_ROUNDS, 50)
 const CLI = join(import.meta.dirname, '../../bin/tickforge.mjs')
 const ROUND_TIMEOUT_MS = 20_000
 
@@ -45,15 +46,6 @@ function readPage(directory: string): Page | undefined {
     }
   }
   return undefined
-}
-
-/** A small generator, so that a seed repeats the moments of the kills as far as a machine can. */
-function random(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 4294967296
-  }
 }
 
 function exited(child: ChildProcess): Promise<void> {
