@@ -16,7 +16,10 @@ import { temporaryDirectory } from '../helpers/temporary.ts'
 
 /** The code of what making a recorder throws. */
 function refusal(options: Partial<RecorderOptions>, directory = temporaryDirectory()): string {
-  return codeThrown(() => void new Recorder({ directory, instruments: ['binance:BTCUSDT'], ...options }).stop())
+  return codeThrown(() => {
+    const stopped = new Recorder({ directory, instruments: ['binance:BTCUSDT'], ...options }).stop()
+    onTestFinished(async () => void (await stopped))
+  })
 }
 
 async function market(options: SimulatorOptions): Promise<Simulator> {
@@ -242,8 +245,8 @@ describe('a full disk', () => {
   const INSTRUMENTS = ['BTC/USD', 'ETH/USD', 'SOL/USD', 'XRP/USD', 'ETH/BTC'].map((symbol) => `kraken:${symbol}`)
 
   it('does not end a recorder: the loss is on record with its range, and it records on by itself', async (context) => {
-    const { directory, grow } = smallDisk(context, '2m')
-    const simulator = await market({ venue: 'kraken', rate: 50_000 })
+    const { directory, grow } = smallDisk(context, '1m')
+    const simulator = await market({ venue: 'kraken', rate: 20_000 })
     const { recorder, warnings, failed } = testRecorder({
       directory,
       instruments: INSTRUMENTS,
@@ -256,7 +259,7 @@ describe('a full disk', () => {
     const { records } = recorder.status().counters
 
     grow()
-    const more = (): boolean => recorder.status().counters.records > records + 1000
+    const more = (): boolean => recorder.status().counters.records > records + 200
     await Promise.race([failed, eventually('records behind the loss', more)])
     await recorder.stop()
     const { dropped, watermarks, counters } = recorder.status()
@@ -297,8 +300,8 @@ describe('a full disk', () => {
   })
 
   it('lets a recorder be stopped', async (context) => {
-    const { directory } = smallDisk(context, '2m')
-    const simulator = await market({ venue: 'kraken', rate: 50_000 })
+    const { directory } = smallDisk(context, '1m')
+    const simulator = await market({ venue: 'kraken', rate: 20_000 })
     const { recorder, failed } = testRecorder({
       directory,
       instruments: INSTRUMENTS,
