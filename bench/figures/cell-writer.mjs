@@ -1,7 +1,7 @@
 // Trades a second from JavaScript into the ring, one a frame as live feeds publish them, beside a loop that only stores the
 // same bytes into memory of the same size. In bursts that the ring has room for, with the writer thread taking them over and
 // writing them behind: what the disk takes for longer than that is the figure "durable".
-import { RING_BYTES_DEFAULT } from '../../dist/recorder/journal.js'
+import { RING_BYTES_DEFAULT } from '../../dist/recorder/producer.js'
 import { BufferMemory, CellWriter } from '../../dist/records/cell-writer.js'
 import { CELL_BYTES } from '../../dist/records/layout.js'
 import { freshDirectory, removeDirectory, scanWhole } from '../lib/files.mjs'
