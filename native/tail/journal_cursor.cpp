@@ -131,7 +131,7 @@ Result<void> JournalCursor::move_on() {
     if (repeats) take_back(opening.limit);
     // A recorder that goes on closes a segment at the end of its day, or repeats what it could not write.
     const bool goes_on = repeats || (current_->closed() && next_->name.day > name_.day && !opening.new_life);
-    if (!goes_on && !joined_ && ahead_of_life_ == 0) forget_ahead();
+    if (!goes_on && !joined_) forget_ahead();
   }
   auto opened = SegmentCursor::open(directory_ + "/" + next_->name.file_name());
   if (!opened) return opened.error();
@@ -184,7 +184,6 @@ void JournalCursor::advance() {
   ahead_[of] -= std::min(ahead_[of], count);
   if (count > 0) {
     ahead_of_life_ = 0;
-    shows_new_life_ = false;
     history_.push_back({header().first_record, static_cast<std::uint32_t>(count), of});
   }
   own_delivered_ = 0;
@@ -194,9 +193,8 @@ void JournalCursor::advance() {
 void JournalCursor::pass_own(const RecordHead& head) {
   own_delivered_ += 1;
   if (!begins_life(head)) return;
-  if (!joined_ && ahead_of_life_ == 0) forget_ahead();
+  if (!joined_) forget_ahead();
   ahead_of_life_ = 0;
-  shows_new_life_ = true;
 }
 
 void JournalCursor::forget_ahead() {

@@ -76,8 +76,6 @@ class JournalCursor {
   /// See TailPosition::of_life.
   std::uint64_t ahead_of_life() const { return ahead_of_life_; }
   void set_ahead_of_life(std::uint64_t life) { ahead_of_life_ = life; }
-  /// The last thing before the cursor says that a recorder was started.
-  bool shows_new_life() const { return shows_new_life_; }
 
   TailPosition position() const;
   void resume_ahead(const TailPosition& position);
@@ -117,7 +115,6 @@ class JournalCursor {
   std::uint32_t own_delivered_ = 0;
   bool joined_ = false;
   std::uint64_t ahead_of_life_ = 0;
-  bool shows_new_life_ = false;
 
   /// Of this segment, from record `known_from_` on: what a next part may take back.
   std::vector<Passed> history_;

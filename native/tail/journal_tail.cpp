@@ -28,6 +28,7 @@ constexpr std::int64_t kCatchUpNs = 200'000;
 /// How often the cursor follows the log while the rings are looked at all the time.
 constexpr std::int64_t kFollowNs = 2 * kMs;
 constexpr std::int64_t kLookAtWriterNs = 200 * kMs;
+constexpr std::int64_t kLookForWriterNs = 10 * kMs;
 /// In a longer pause a position of 32 bits could come round.
 constexpr std::int64_t kPauseNs = 1000 * kMs;
 constexpr int kSpins = 256;
@@ -309,13 +310,14 @@ Result<bool> JournalTail::at_end() {
     if (!moved && met && uncounted) meet_tail_point();
     return moved;
   }
-  // Nothing that this recorder took from a ring is in the log, and the log was read to its end before that was looked up.
+  // Where a journal begins there is nothing to wait for. A later recorder first says in the log that it was started, and a
+  // position must not reach over that.
+  if (joined_ || cursor_.has_segment()) return false;
   const auto page = page_.read_live();
-  const bool nothing = page && page->process_id == rings_.writer_process() && page->written == 0;
-  if (!nothing || joined_) return false;
-  if (cursor_.ahead_of_life() != rings_.life()) cursor_.forget_ahead();
-  if (!cursor_.shows_new_life()) cursor_.set_ahead_of_life(rings_.life());
+  // The log was read before this was looked up: whatever is in it now lies behind the cursor.
+  if (!page || page->process_id != rings_.writer_process() || page->written > 0) return false;
   meet_tail_point();
+  cursor_.set_ahead_of_life(rings_.life());
   // Its producers define what they use.
   new_segment_ = true;
   return false;
@@ -364,12 +366,12 @@ void JournalTail::leave_rings() {
 void JournalTail::look_after_writer(std::int64_t now) {
   if (rings_.attached() && rings_.writer_has_stopped()) leave_rings();
   if (now < look_at_writer_at_) return;
-  look_at_writer_at_ = now + kLookAtWriterNs;
   if (rings_.attached()) {
     if (rings_.writer_is_gone()) leave_rings();
   } else {
     (void)rings_.attach();
   }
+  look_at_writer_at_ = now + (rings_.attached() ? kLookAtWriterNs : kLookForWriterNs);
 }
 
 void JournalTail::wait(std::int64_t until) {

@@ -26,7 +26,7 @@ struct TailPosition {
   /// Number of the record in the segment that comes next.
   std::uint64_t record = 0;
   CellCounts ahead{};
-  /// Set when the cells ahead are of a recorder whose start the log does not show yet: which one. Text: ~<number>.
+  /// Which recorder the cells ahead are of, while it has not written anything into an empty journal. Text: ~<number>.
   std::uint64_t of_life = 0;
 };
 

@@ -74,6 +74,14 @@ class TailReader {
     return true;
   }
 
+  /// Until a producer's trade with this number, or a later one.
+  bool read_to(std::uint32_t producer, std::uint64_t number) {
+    while (trades[producer].empty() || trades[producer].back() < number) {
+      if (!read(kTailWaitNs)) return false;
+    }
+    return true;
+  }
+
   /// Numbers of the trades of each producer, as they came.
   std::map<std::uint32_t, std::vector<std::uint64_t>> trades;
   /// Everything else: "segment", "instrument 3", "gap 9" ...
