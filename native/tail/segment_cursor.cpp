@@ -107,10 +107,17 @@ Result<bool> SegmentCursor::peek(std::uint64_t limit) {
 
 Result<bool> SegmentCursor::load() {
   if (payload_ != nullptr) return true;
-  auto bytes = bytes_at(place_.offset, sizeof(BlockHeader) + header_.payload_length);
-  if (!bytes) return bytes.error();
-  const std::uint8_t* payload = bytes.value() == nullptr ? nullptr : bytes.value() + sizeof(BlockHeader);
-  if (payload == nullptr || crc32c(payload, header_.payload_length) != header_.payload_crc) {
+  const std::uint8_t* payload = nullptr;
+  // What was read ahead may be older than the rest of the block: a failure counts only when all was read at once.
+  for (int attempt = 0; attempt < 2 && payload == nullptr; ++attempt) {
+    if (attempt > 0) window_bytes_ = 0;
+    auto bytes = bytes_at(place_.offset, sizeof(BlockHeader) + header_.payload_length);
+    if (!bytes) return bytes.error();
+    if (bytes.value() == nullptr) continue;
+    payload = bytes.value() + sizeof(BlockHeader);
+    if (crc32c(payload, header_.payload_length) != header_.payload_crc) payload = nullptr;
+  }
+  if (payload == nullptr) {
     found_ = false;
     window_bytes_ = 0;
     auto skipped = skip_damage(place_.offset + kBlockAlign, limit_);
