@@ -20,6 +20,7 @@ const FIGURES = [
   'durable-latency',
   'ring',
   'lines',
+  'questdb-client',
   'day',
   'visible',
   'ingest',

@@ -28,12 +28,13 @@ function compareServers(context, transport, clients) {
   const path = join(directory, 'socket')
   const listen = transport === 'unix' ? `unix:${path}` : 'tcp:127.0.0.1:0'
   const load = { clients, batches }
+  const who = `${transport}, ${clients} client${clients === 1 ? '' : 's'}`
   const reach = ratioAtLeast(0.7)
   const after = () => rmSync(path, { force: true })
   return compare(
     { ...context, rounds: Math.min(context.rounds, 3) },
     {
-      figure: `ingest, ${transport}, ${clients} client${clients === 1 ? '' : 's'}`,
+      figure: 'ingest',
       unit: 'records/s',
       limit: {
         name: 'a server that reads and throws away',
@@ -42,7 +43,7 @@ function compareServers(context, transport, clients) {
       },
       ours: [
         {
-          name: 'into a ring',
+          name: `${who}, into a ring`,
           reach,
           run: () => serve('ingest-server', { listen, clients }, { ...load, level: ACKNOWLEDGED.appended }),
           after(_, { server }) {
@@ -51,7 +52,7 @@ function compareServers(context, transport, clients) {
           },
         },
         {
-          name: 'into a journal, durable',
+          name: `${who}, into a journal, durable`,
           reach,
           before: () => freshDirectory(directory),
           run: (log) =>

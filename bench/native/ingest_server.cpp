@@ -74,6 +74,10 @@ void serve(IngestServer& server, const std::string& listen, std::uint64_t client
   while (server.stats().clients_total.get() < clients || server.stats().clients.get() > 0) ::usleep(5000);
 }
 
+void add_counts(Report& report, const IngestStats& stats) {
+  report.add("lines", stats.lines.get()).add("trades", stats.rows.get());
+}
+
 }  // namespace
 
 Report ingest_server(Options& options) {
@@ -90,6 +94,7 @@ Report ingest_server(Options& options) {
     serve(*server, listen, clients);
     watch.add_to(report);
     server->stop();
+    add_counts(report, server->stats());
     return report.add("records", drain.finish());
   }
   JournalOptions journal;
@@ -103,6 +108,7 @@ Report ingest_server(Options& options) {
   serve(*server, listen, clients);
   watch.add_to(report);
   server->stop();
+  add_counts(report, server->stats());
   expect(static_cast<bool>(recorder->close()), "closing the journal failed");
   return report.add("records", recorder->watermarks().durable);
 }
