@@ -179,6 +179,7 @@ int main() {
   OFFSET("DROP_COUNT", Drop, count);
   OFFSET("DROP_TS_FIRST", Drop, ts_first);
   OFFSET("DROP_CAUSE", Drop, cause);
+  OFFSET("DROP_PRODUCER", Drop, producer);
   group("Text. Bytes start at cell 1.");
   OFFSET("TEXT_REASON", Text, reason);
   OFFSET("TEXT_BINARY", Text, binary);

@@ -244,8 +244,9 @@ struct Drop {
   RecordHead head;
   std::uint64_t count;
   std::int64_t ts_first;
-  std::uint8_t cause;  // GapCause
-  std::uint8_t reserved[15];
+  std::uint8_t cause;     // GapCause
+  std::uint8_t producer;  // the writer says it for this producer, which is gone; 0 = whoever dropped says it
+  std::uint8_t reserved[14];
 };
 static_assert(sizeof(Drop) == kCellBytes);
 

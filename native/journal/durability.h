@@ -43,7 +43,8 @@ struct Reached {
   std::uint64_t blocks = 0;            // of the segment, from its block 0 on
   std::uint64_t next_record = 0;       // number of the record behind them in the segment
   std::uint64_t ring_records = 0;      // taken from the rings since the start, over all segments
-  std::int64_t max_ts_recv = kNoneI64;  // the largest so far, over all segments
+  std::int64_t max_ts_recv = kNoneI64;          // the largest so far, over all segments
+  std::int64_t segment_max_ts_recv = kNoneI64;  // of the segment
 };
 
 }  // namespace tickforge

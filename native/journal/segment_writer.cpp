@@ -29,7 +29,7 @@ Result<void> SegmentWriter::resume(const std::string& path, const RecoveredTail&
   segment_ = segment.take();
   preamble_.note_recovered(tail.definitions);
   // Recovery has synced what it found.
-  written_ = durable_ = {tail.next_block, tail.next_record, 0, tail.running_max_ts_recv};
+  written_ = durable_ = {tail.next_block, tail.next_record, 0, tail.running_max_ts_recv, tail.running_max_ts_recv};
   add_gap(gap);
   (void)intake_.fill_from_own(now - options_.flush_interval_ns, *segment_, filling());
   return {};
@@ -175,7 +175,8 @@ void SegmentWriter::on_written(BlockBatch& batch) {
   batch.clear();
   written_.blocks = segment_->blocks_written();
   written_.next_record = segment_->written_record_end();
-  written_.max_ts_recv = std::max(written_.max_ts_recv, segment_->running_max_ts_recv());
+  written_.segment_max_ts_recv = segment_->running_max_ts_recv();
+  written_.max_ts_recv = std::max(written_.max_ts_recv, written_.segment_max_ts_recv);
   watermarks_.written = std::max(watermarks_.written, written_.ring_records);
   // Before any cell is given back: a reader that finds one overwritten looks into the file.
   publish_tail();
@@ -348,7 +349,7 @@ Result<void> SegmentWriter::begin_again() {
   const bool in_memory = std::all_of(lanes.begin(), lanes.end(), [](const auto& lane) { return lane->can_go_back(); });
   // A disk on which a second file fails at once is broken; and what was given back undurable is in no ring any more.
   if (on_probation_ || !in_memory) return *failed_;
-  restart_ = make_gap(GapCause::kWriteError, durable_.max_ts_recv, 0);
+  restart_ = make_gap(GapCause::kWriteError, durable_.segment_max_ts_recv, 0);
   restart_->expected_id = durable_.next_record;
   first_day_ = segment_->day();
   segment_->leave();
@@ -386,7 +387,9 @@ Result<bool> SegmentWriter::begin_segment(std::int64_t now) {
   stalled_.reset();
   segment_ = segment.take();
   last_batch_bytes_ = 0;
-  for (Reached* reached : {&written_, &syncing_to_, &durable_}) reached->blocks = reached->next_record = 0;
+  for (Reached* reached : {&written_, &syncing_to_, &durable_}) {
+    *reached = {0, 0, reached->ring_records, reached->max_ts_recv, kNoneI64};
+  }
   std::vector<std::uint8_t> head = segment_->segment_record(options_.journal, options_.writer, ts_recv);
   preamble_.append_copies(head, ts_recv);
   if (restart_) {

@@ -646,6 +646,7 @@ TEST_F(DurableWriterTest, SaysWhichConnectionsAProducerThatIsGoneLeftOpen) {
   const auto drop = record_as<Drop>(records[6]);
   EXPECT_EQ(type_of(records[6]), RecordType::kDrop);
   EXPECT_EQ(drop.count, 12U);
+  EXPECT_EQ(drop.producer, second.producer);
   EXPECT_EQ(drop.ts_first, kNoon + 2);
 }
 

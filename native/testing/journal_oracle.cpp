@@ -69,7 +69,6 @@ struct JournalOracle::Walk {
   std::size_t left = 0;  // producers, by their gaps
   std::int64_t part_max = kNoneI64;  // ts_recv in this segment
   std::int64_t part_before_max = kNoneI64;
-  std::int64_t max_before = kNoneI64;  // in all segments before
   std::int32_t last_day = 0;  // of its segment
   std::int32_t segment_day = 0;
   bool last_failed = false;  // a sync or the index of its segment
@@ -92,7 +91,6 @@ struct JournalOracle::Walk {
   void begin_segment(const SegmentName& name, bool synced, bool failed) {
     segment_failed = failed;
     part_before_max = std::exchange(part_max, kNoneI64);
-    max_before = std::max(max_before, part_before_max);
     segment_day = name.day;
     segment_name = name.file_name();
     is_synced = synced;
@@ -141,9 +139,7 @@ struct JournalOracle::Walk {
     if (cause == GapCause::kWriteError) {
       restarts += 1;
       if (restarts > oracle.io_failures_) fail("a part was begun anew and no write or sync had failed");
-      // The largest time of the part before at least; its recorder may have seen a later one in segments before that.
-      const bool right = gap.ts_last_good >= part_before_max && gap.ts_last_good <= max_before;
-      if (!damaged_ever && !right) fail("the gap of a part begun anew has a wrong ts_last_good");
+      if (!damaged_ever && gap.ts_last_good != part_before_max) fail("the gap of a part begun anew has a wrong ts_last_good");
       return;
     }
     gaps += 1;

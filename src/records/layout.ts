@@ -209,6 +209,7 @@ export const GAP_RECORD_TYPE = 57
 export const DROP_COUNT = 32
 export const DROP_TS_FIRST = 40
 export const DROP_CAUSE = 48
+export const DROP_PRODUCER = 49
 
 // Text. Bytes start at cell 1.
 export const TEXT_REASON = 32
