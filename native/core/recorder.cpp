@@ -36,6 +36,19 @@ RecoveryReport report_of(const OpenPlan& plan) {
   return report;
 }
 
+WriterOptions writer_options_of(const JournalOptions& options) {
+  WriterOptions writer;
+  writer.directory = options.directory;
+  writer.journal = options.name;
+  writer.writer = options.writer;
+  writer.flush_interval_ns = options.flush_interval_ns;
+  writer.durability = options.durability;
+  writer.waits_for_disk = options.waits_for_disk;
+  // Blocks take somewhat more room than the cells in them; a last block, an index and a segment's head come on top.
+  if (options.waits_for_disk) writer.reserve_bytes = options.ring_bytes + options.ring_bytes / 8 + (std::uint64_t{1} << 20);
+  return writer;
+}
+
 /// Where there is no shared memory a journal works all the same, for this process alone.
 Result<std::unique_ptr<RingSet>> make_rings(const JournalOptions& options) {
   auto directory = shared_directory_of(options.directory, options.name);
@@ -79,8 +92,7 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const JournalOptions& options, 
 Recorder::Recorder(const JournalOptions& options, std::unique_ptr<RingSet> rings, DirectoryLock lock,
                    ControlPageWriter page)
     : name_(options.name),
-      writer_options_{options.directory, options.name, options.writer, options.flush_interval_ns,
-                      options.durability, options.waits_for_disk},
+      writer_options_(writer_options_of(options)),
       rings_(std::move(rings)),
       ring_(rings_->first()),
       lock_(std::move(lock)),
@@ -213,6 +225,7 @@ void Recorder::publish(const SegmentWriter& writer, RecorderState state) {
   status_.appended = marks.appended;
   status_.written = marks.written;
   status_.durable = marks.durable;
+  status_.reserve_bytes = writer.reserve_bytes();
   if (const SegmentFile* segment = writer.segment()) {
     status_.day = segment->day();
     status_.part = segment->part();

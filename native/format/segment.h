@@ -3,6 +3,7 @@
 //   <day>.<journal>.<part>.tfs   segment: blocks, each a 64-byte header and whole records, padded to 4 KiB
 //   <day>.<journal>.<part>.tfi   index: a 64-byte header and one 64-byte entry a block
 //   <journal>.tfc                control page: the live state of a recorder
+//   <journal>.reserve            disk space for an end on a full disk; nothing is in it
 #pragma once
 
 #include <cstddef>
@@ -106,10 +107,11 @@ struct ControlPage {
   std::uint64_t durable;        // of these, on the disk
   std::int64_t ts_started;
   std::uint64_t blocks;
-  std::uint8_t padding[4096 - 104];
+  std::uint64_t reserve_bytes;  // kept back for an end on a full disk; 0 = there is none
+  std::uint8_t padding[4096 - 112];
 };
 static_assert(sizeof(ControlPage) == 4096);
-static_assert(offsetof(ControlPage, padding) == 104);
+static_assert(offsetof(ControlPage, padding) == 112);
 
 constexpr std::size_t align_up(std::size_t bytes, std::size_t alignment) {
   return (bytes + alignment - 1) / alignment * alignment;

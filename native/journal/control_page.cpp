@@ -52,6 +52,7 @@ void store_status(ControlPage& page, const RecorderStatus& status) {
   store(page.written, status.written);
   store(page.durable, status.durable);
   store(page.blocks, status.blocks);
+  store(page.reserve_bytes, status.reserve_bytes);
 }
 
 }  // namespace
@@ -109,6 +110,7 @@ bool read_control_page(const ControlPage& shared, ControlPage& copy) {
     load(shared.durable, copy.durable);
     load(shared.ts_started, copy.ts_started);
     load(shared.blocks, copy.blocks);
+    load(shared.reserve_bytes, copy.reserve_bytes);
     copy.version_lock = before;
     if (lock_of(shared, std::memory_order_relaxed) == before) return true;
   }

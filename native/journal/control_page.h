@@ -22,6 +22,7 @@ struct RecorderStatus {
   std::uint64_t written = 0;
   std::uint64_t durable = 0;
   std::uint64_t blocks = 0;
+  std::uint64_t reserve_bytes = 0;
 };
 
 /// Path of a journal's control page.

@@ -20,7 +20,10 @@ bool try_again(int result) { return result == -EINTR || result == -EAGAIN; }
 }  // namespace
 
 SegmentWriter::SegmentWriter(Storage& storage, RingSet& rings, WriterOptions options)
-    : storage_(storage), rings_(rings), options_(std::move(options)), intake_(rings) {}
+    : storage_(storage), rings_(rings), options_(std::move(options)), intake_(rings), reserve_(storage) {
+  if (options_.reserve_bytes == 0) return;
+  reserve_.set_aside(reserve_path(options_.directory, options_.journal), options_.reserve_bytes);
+}
 
 Result<void> SegmentWriter::resume(const std::string& path, const RecoveredTail& tail, const Gap& gap,
                                    std::int64_t now) {
@@ -116,9 +119,10 @@ void SegmentWriter::stop_waiting() {
 }
 
 Result<void> SegmentWriter::stall(const Error& error, std::int64_t now) {
-  if (error.code != "TF_DISK_FULL" || !options_.waits_for_disk) return error;
+  if (error.code != "TF_DISK_FULL") return error;
+  if (!options_.waits_for_disk && !reserve_.give_back()) return error;
   stalled_ = error;
-  try_again_at_ = now + kFullDiskNs;
+  try_again_at_ = options_.waits_for_disk ? now + kFullDiskNs : 0;
   return {};
 }
 

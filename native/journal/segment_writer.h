@@ -4,7 +4,8 @@
 // at most one sync is under way; what is written meanwhile waits for the next one. A ring gets its cells back when they
 // are durable, or, where the operating system decides about that, when they are written.
 //
-// A full disk need not be the end: what is not written stays in the rings and is tried again until there is space.
+// A full disk need not be the end: what is not written stays in the rings and is tried again until there is space. Who
+// ends it while the disk is full gets the reserve, which holds all that the rings do.
 //
 // Nor is a write or a sync that failed. Nobody knows what it left on the disk, so its file is neither synced nor cut nor
 // written any more, and what is not durable is written again, from the rings, into the next part of the day. That part
@@ -26,6 +27,7 @@
 #include "journal/intake.h"
 #include "journal/preamble.h"
 #include "journal/segment_file.h"
+#include "journal/space_reserve.h"
 #include "journal/storage.h"
 #include "ring/ring_set.h"
 
@@ -43,6 +45,8 @@ struct WriterOptions {
   bool waits_for_disk = false;
   /// Zeros that a writer with little to do has written ahead of its blocks, where they are synced one by one.
   std::uint64_t zero_bytes = std::uint64_t{1} << 20;
+  /// Space that is kept back for an end on a full disk; 0 = none. For a writer that waits for space.
+  std::uint64_t reserve_bytes = 0;
 };
 
 class SegmentWriter {
@@ -65,7 +69,8 @@ class SegmentWriter {
   std::optional<std::int64_t> deadline() const;
   /// What the disk said when it was found full, while it is; nothing moves before there is space.
   const std::optional<Error>& stalled() const { return stalled_; }
-  /// A full disk is waited for no longer: it is tried once more, and is an error then.
+  /// A full disk is waited for no longer: it is tried once more, once again with what the reserve gives, and is an error
+  /// then.
   void stop_waiting();
 
   /// Asks for everything that is published to be taken over; is_taken() says when it is.
@@ -85,6 +90,8 @@ class SegmentWriter {
   void abandon();
 
   const Watermarks& watermarks() const { return watermarks_; }
+  /// Bytes kept back for an end on a full disk.
+  std::uint64_t reserve_bytes() const { return reserve_.bytes(); }
   /// Position behind the last cell taken over from the i-th ring of RingSet::inlets().
   std::uint32_t taken(std::size_t i) const { return intake_.lanes()[i]->taken(); }
   /// The segment that is being written or was written last; null before the first.
@@ -141,6 +148,7 @@ class SegmentWriter {
   RingSet& rings_;
   WriterOptions options_;
   Intake intake_;
+  SpaceReserve reserve_;
   Preamble preamble_;
   std::unique_ptr<SegmentFile> segment_;
   std::optional<Gap> first_gap_;

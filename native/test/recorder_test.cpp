@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -341,6 +342,69 @@ TEST_F(RecorderTest, WaitsForSpaceAndLosesNothing) {
   auto recovered = recover_segment(only_segment());
   ASSERT_TRUE(recovered);
   EXPECT_EQ(recovered.value().record_count, static_cast<std::uint64_t>(kTrades) + 1);
+}
+
+/// What a recorder does with a disk that another file fills while it records.
+class ReserveTest : public RecorderTest {
+ protected:
+  static constexpr std::int64_t kTrades = 14'000;  // less than the ring holds
+
+  std::string reserve() const { return directory_.file("data/test.reserve"); }
+  static std::uint64_t space_of(const std::string& path) {
+    struct stat status{};
+    return ::stat(path.c_str(), &status) == 0 ? static_cast<std::uint64_t>(status.st_blocks) * 512 : 0;
+  }
+  void fill_disk() const {
+    std::ofstream file(directory_.file("data/filler"), std::ios::binary);
+    while (file.write(std::string(4096, 'x').data(), 4096).flush()) {
+    }
+  }
+  JournalOptions waiting() const {
+    auto waiting = options();
+    waiting.waits_for_disk = true;
+    waiting.durability = Durability::os();  // no zeros ahead, which are room on a full disk
+    return waiting;
+  }
+};
+
+TEST_F(ReserveTest, EndsInOrderOnAFullDiskWithAllThatTheRingHolds) {
+  const SmallDisk disk(directory_.file("data"));
+  if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a tmpfs";
+  auto recorder = open(waiting());
+  publish(*recorder->ring(), make_trade(kNoon, 0));
+  ASSERT_TRUE(recorder->flush());
+  EXPECT_GT(space_of(reserve()), options().ring_bytes);
+  fill_disk();
+  for (std::int64_t i = 1; i < kTrades; ++i) publish(*recorder->ring(), make_trade(kNoon + i, i));
+  while (!recorder->stalled()) std::this_thread::yield();
+  auto closed = recorder->close();
+  ASSERT_TRUE(closed) << closed.error().message;
+  EXPECT_EQ(closed.value().durable, static_cast<std::uint64_t>(kTrades));
+  EXPECT_EQ(space_of(reserve()), 0U) << "given back";
+  auto recovered = recover_segment(only_segment());
+  ASSERT_TRUE(recovered);
+  EXPECT_TRUE(recovered.value().clean);
+  EXPECT_EQ(recovered.value().record_count, static_cast<std::uint64_t>(kTrades) + 1);
+
+  std::filesystem::remove(directory_.file("data/filler"));
+  auto next = open(waiting());
+  ASSERT_TRUE(next->flush());
+  EXPECT_GT(space_of(reserve()), 0U) << "made again";
+  ASSERT_TRUE(next->close());
+  EXPECT_GT(space_of(reserve()), 0U) << "the disk was not full";
+}
+
+TEST_F(ReserveTest, WorksWithoutWhereThereIsNoSpaceForIt) {
+  const SmallDisk disk(directory_.file("data"));
+  if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a tmpfs";
+  auto large = waiting();
+  large.ring_bytes = 4 << 20;
+  auto recorder = open(large);
+  publish(*recorder->ring(), make_trade(kNoon, 0));
+  ASSERT_TRUE(recorder->flush());
+  EXPECT_EQ(space_of(reserve()), 0U);
+  ASSERT_TRUE(recorder->close());
+  EXPECT_EQ(read_records(only_segment()).size(), 2U);
 }
 
 TEST_F(RecorderTest, ClosesWithTheErrorWhenTheDiskStaysFull) {

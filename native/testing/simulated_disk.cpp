@@ -45,7 +45,7 @@ std::string_view to_string(Fault fault) {
       "completion before an older one",             "power cut",             "power cut in recovery",
       "process killed",    "write torn by sectors", "write dropped",         "unsynced write kept",
       "garbage in a hole", "directory entry lost",  "clock step",
-      "producer came",     "producer left",         "zeros refused"};
+      "producer came",     "producer left",         "zeros refused",     "reserve returned"};
   return kNames[static_cast<std::size_t>(fault)];
 }
 
@@ -383,10 +383,13 @@ void SimulatedDisk::secure(File& file, std::size_t count, bool fails) {
   file.failed |= fails;
 }
 
-int SimulatedDisk::reserve(int file, std::uint64_t, std::uint64_t) {
-  call("reserve", open_.at(static_cast<std::size_t>(file)).first);
+int SimulatedDisk::reserve(int file, std::uint64_t, std::uint64_t length) {
+  const auto& [name, opened] = open_.at(static_cast<std::size_t>(file));
+  call("reserve", name);
   if (is_full()) return -ENOSPC;
-  return occurs(rates_.reserve_refused, Fault::kReserveRefused) ? -EOPNOTSUPP : 0;
+  if (occurs(rates_.reserve_refused, Fault::kReserveRefused)) return -EOPNOTSUPP;
+  opened->reserved = length;
+  return 0;
 }
 
 int SimulatedDisk::write_zeros(int file, std::uint64_t offset, std::uint64_t length) {
@@ -403,6 +406,9 @@ int SimulatedDisk::write_zeros(int file, std::uint64_t offset, std::uint64_t len
 int SimulatedDisk::truncate(int file, std::uint64_t length) {
   const auto& [name, opened] = open_.at(static_cast<std::size_t>(file));
   call("truncate", name);
+  if (opened->reserved > 0 && opened->seen.empty()) count(Fault::kReserveReturned);
+  // Room for whoever writes next.
+  full_room_ += std::exchange(opened->reserved, 0);
   if (opened->seen.size() != length) change(*opened, {true, length, {}});
   return 0;
 }

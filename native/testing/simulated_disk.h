@@ -45,6 +45,7 @@ enum class Fault : std::size_t {
   kProducerCame,
   kProducerLeft,
   kZerosRefused,
+  kReserveReturned,
   kCount,
 };
 std::string_view to_string(Fault fault);
@@ -141,6 +142,7 @@ class SimulatedDisk : public Storage {
     std::vector<Change> changes;
     bool dropped_pages = false;
     bool failed = false;  // once
+    std::uint64_t reserved = 0;
   };
   using Entries = std::map<std::string, std::shared_ptr<File>>;
   struct Write {

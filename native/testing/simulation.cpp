@@ -193,7 +193,10 @@ class Simulation {
     options.durability = choose_durability();
     options.zero_bytes = random_.between(1, 8) * kBlockAlign;
     waits_for_disk_ = options.waits_for_disk = random_.chance(700);
-    WriterLoop loop(storage, *rings, options);
+    if (waits_for_disk_) options.reserve_bytes = std::uint64_t{8} << 20;
+    auto made = make_loop(storage, *rings, options, power);
+    if (!made) return;
+    WriterLoop& loop = *made;
     instruments_ = plan.path.empty() ? 0 : plan.tail.last_instrument;
     keeps_ = options.durability.keeps_until_durable();
     try {
@@ -216,6 +219,20 @@ class Simulation {
     } else {
       disk_.kill();
     }
+  }
+
+  /// Making a writer may take calls of the disk, in one of which the machine may stop.
+  std::unique_ptr<WriterLoop> make_loop(Storage& storage, RingSet& rings, const WriterOptions& options, bool power) {
+    try {
+      return std::make_unique<WriterLoop>(storage, rings, options);
+    } catch (const MachineStopped&) {
+    }
+    if (power) {
+      disk_.cut_power();
+    } else {
+      disk_.kill();
+    }
+    return nullptr;
   }
 
   Result<void> record(WriterLoop& loop, const OpenPlan& plan, bool closes) {
