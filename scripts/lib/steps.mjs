@@ -10,6 +10,9 @@ export const stamps = new Stamps(`${ROOT}/.setup`)
 const nativeInputs = () => digest(ROOT, ['native', 'package-lock.json'])
 const typescriptInputs = () => digest(ROOT, ['src', 'tsconfig.json', 'package-lock.json'])
 const pythonInputs = () => digest(ROOT, ['tools/requirements.txt'])
+// The environment is made anew when the tools' packages change.
+const CLIENTS = 'test/clients/requirements.txt'
+const pythonClientInputs = () => digest(ROOT, ['tools/requirements.txt', CLIENTS])
 
 /** True when node_modules holds each package of package-lock.json in its version, whoever put it there. */
 function npmPackagesCurrent() {
@@ -110,5 +113,14 @@ export const STEPS = [
     inputs: pythonInputs,
     present: () => existsSync(VENV_PYTHON),
     run: makePythonEnvironment,
+  },
+  {
+    name: 'python-clients',
+    tests: true,
+    without: "the tests with other people's clients in Python",
+    label: () => `Python packages of ${CLIENTS} into .venv`,
+    inputs: pythonClientInputs,
+    present: () => existsSync(VENV_PYTHON),
+    run: () => run(VENV_PYTHON, ['-m', 'pip', 'install', '--retries', '2', '--no-input', '-r', CLIENTS]),
   },
 ]

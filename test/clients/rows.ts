@@ -27,15 +27,27 @@ export function row(i: number): Row {
   }
 }
 
+/**
+ * How a client writes its numbers: 'fixed' with all decimals, 'minimal' without zeros at the end, 'mixed' with one decimal at
+ * least ("60000.0", "60079.19"), of which the values come back but not every zero (docs/INGEST.md, "Instruments").
+ */
+export type Form = 'fixed' | 'minimal' | 'mixed'
+
 /** A record as it must come back: every number as text. */
-export function expected(i: number): Record<string, string> {
+export function expected(i: number, form: Form): Record<string, string> {
   const { symbol, side, price, size, ts } = row(i)
+  const print = form === 'fixed' ? PrintRule.fixed : PrintRule.minimal
   return {
     symbol,
     side,
-    price: decimalText(price, 2, PrintRule.minimal),
-    size: decimalText(size, 5, PrintRule.minimal),
+    price: decimalText(price, 2, print),
+    size: decimalText(size, 5, print),
     trade_id: String(i),
     ts_event: String(ts),
   }
+}
+
+/** The text without zeros behind its last decimal. */
+export function withoutZeros(text: string): string {
+  return text.includes('.') ? text.replace(/\.?0+$/, '') : text
 }
