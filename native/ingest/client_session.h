@@ -1,30 +1,21 @@
-// One connected client: its socket, the bytes that are no whole unit yet, and the answers that it has not read.
+// One connected client: its socket, what it sent, and the answers that it has not read.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
+#include <utility>
 
 #include "base/unique_fd.h"
 #include "ingest/answer_buffer.h"
-#include "ingest/byte_store.h"
-#include "ingest/protocol.h"
+#include "ingest/protocol_input.h"
 
 namespace tickforge {
-
-/// Finds out from the first bytes what a client speaks. `needed`: bytes that it takes to know, when null is returned.
-class ProtocolChooser {
- public:
-  virtual ~ProtocolChooser() = default;
-  virtual std::unique_ptr<Protocol> choose(const std::uint8_t* bytes, std::size_t length, AnswerBuffer& answers,
-                                           std::size_t& needed) = 0;
-};
 
 class ClientSession {
  public:
   ClientSession(UniqueFd socket, ProtocolChooser& chooser, std::int64_t now)
-      : socket_(std::move(socket)), chooser_(chooser), since_(now), heard_(now), answers_moved_(now) {}
+      : socket_(std::move(socket)), input_(chooser, answers_), since_(now), heard_(now), answers_moved_(now) {}
 
   enum class Read {
     kMore,     // there may be more to read
@@ -45,12 +36,12 @@ class ClientSession {
   /// that would take them away from it.
   void finish();
   void progressed(const RingProgress& progress) {
-    if (protocol_) protocol_->progressed(progress);
+    if (Protocol* protocol = input_.protocol()) protocol->progressed(progress);
   }
 
-  bool owes_answer() const { return protocol_ && protocol_->owes_answer(); }
+  bool owes_answer() const { return chosen() && input_.protocol()->owes_answer(); }
   /// The server ended it: nothing more is taken.
-  bool ended() const { return ended_ || (protocol_ && protocol_->ended()); }
+  bool ended() const { return ended_ || (chosen() && input_.protocol()->ended()); }
   /// The client has sent its last byte.
   void hear_end() { heard_end_ = true; }
   bool heard_end() const { return heard_end_; }
@@ -60,10 +51,8 @@ class ClientSession {
   bool has_unsent() const { return !answers_.empty(); }
   std::size_t unsent() const { return answers_.size(); }
   /// It is known what the client speaks.
-  bool chosen() const { return protocol_ != nullptr; }
-  bool admitted() const { return protocol_ && protocol_->admitted(); }
-  /// Bytes wait for room in the ring.
-  bool blocked() const { return blocked_; }
+  bool chosen() const { return input_.protocol() != nullptr; }
+  bool admitted() const { return chosen() && input_.protocol()->admitted(); }
 
   // Monotonic times.
   std::int64_t since() const { return since_; }
@@ -73,17 +62,9 @@ class ClientSession {
   void touch(std::int64_t now) { heard_ = now; }
 
  private:
-  /// Takes what it can of `length` bytes that follow on the pending ones.
-  void feed(const std::uint8_t* bytes, std::size_t length);
-  Taken take(const std::uint8_t* bytes, std::size_t length);
-
   UniqueFd socket_;
-  ProtocolChooser& chooser_;
-  std::unique_ptr<Protocol> protocol_;
   AnswerBuffer answers_;
-  ByteStore pending_;
-  std::size_t needed_ = 0;  // bytes that pending_ must have; 0 = not known
-  bool blocked_ = false;
+  ProtocolInput input_;
   bool ended_ = false;
   bool heard_end_ = false;
   bool broken_ = false;

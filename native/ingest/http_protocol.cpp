@@ -5,6 +5,7 @@
 #include <http_parser.h>
 
 #include <algorithm>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -19,6 +20,8 @@ using wire::Code;
 /// The parser is given this much at a time, so that what its body holds is never much more than the ring has room for.
 constexpr std::size_t kSliceBytes = 64 * 1024;
 constexpr std::size_t kUrlBytesMax = 4096;
+/// Request line and headers, or the headers of chunks behind the body.
+constexpr std::uint32_t kHeadBytesMax = 16 * 1024;
 constexpr std::string_view kBearer = "Bearer ";
 
 bool same_name(std::string_view a, std::string_view lower) {
@@ -54,6 +57,9 @@ bool precision_of(std::string_view query, TimeUnit& unit) {
 
 struct HttpProtocol::Parser {
   explicit Parser(HttpProtocol& protocol) {
+    // The limit is the library's own, for all of its parsers.
+    static std::once_flag limited;
+    std::call_once(limited, [] { http_parser_set_max_header_size(kHeadBytesMax); });
     http_parser_init(&machine, HTTP_REQUEST);
     machine.data = &protocol;
     http_parser_settings_init(&settings);
@@ -145,7 +151,6 @@ Taken HttpProtocol::take(const std::uint8_t* bytes, std::size_t length) {
     const auto* text = reinterpret_cast<const char*>(bytes) + used;
     const std::size_t parsed = http_parser_execute(&machine, &parser_->settings, text, slice);
     used += parsed;
-    if (!in_body_) head_bytes_ += parsed;
     const http_errno error = HTTP_PARSER_ERRNO(&machine);
     if (ended_) continue;
     if (error == HPE_PAUSED) {
@@ -156,14 +161,11 @@ Taken HttpProtocol::take(const std::uint8_t* bytes, std::size_t length) {
       fail(large ? Code::kTooLarge : Code::kMalformed, large ? 431 : 400, http_errno_description(error));
     } else if (machine.upgrade != 0) {
       fail(Code::kMalformed, 400, "no other protocol is spoken here");
-    } else if (!in_body_ && head_bytes_ > context_.options.head_bytes_max) {
-      fail(Code::kTooLarge, 431, "the head of the request is too long");
     }
   }
 }
 
 void HttpProtocol::begin_request() {
-  head_bytes_ = 0;
   body_bytes_ = 0;
   in_body_ = true;
   http_parser& machine = parser_->machine;
@@ -173,6 +175,7 @@ void HttpProtocol::begin_request() {
   const std::string_view query = path.size() < url.size() ? url.substr(path.size() + 1) : std::string_view();
   const bool gets = machine.method == HTTP_GET || machine.method == HTTP_HEAD;
   context_.stats.requests.add();
+  if (machine.http_major != 1) return fail(Code::kMalformed, 400, "only HTTP/1.1 is spoken here");
   // Clients ask for these before they show a token.
   if (path == "/settings" && gets) {
     route_ = Route::kSettings;

@@ -49,7 +49,6 @@ class HttpProtocol : public Protocol {
   std::unique_ptr<Parser> parser_;
   std::deque<Waiting> waiting_;
   Route route_ = Route::kNone;
-  std::size_t head_bytes_ = 0;
   std::uint64_t body_bytes_ = 0;
   bool admitted_ = false;
   bool in_request_ = false;

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "ingest/client_session.h"
+#include "ingest/protocol_input.h"
 #include "ingest/ingest_context.h"
 
 namespace tickforge {

@@ -93,13 +93,15 @@ const NATIVE_LAYERS: Record<string, string[]> = {
   journal: ['base', 'format', 'ring'],
   columns: ['base', 'format'],
   ingest: ['base', 'format', 'ring'],
+  // Of ingest the bytes of the protocol alone, which need nothing else.
+  client: ['base', 'format', 'ingest'],
   tail: ['base', 'format', 'ring', 'journal'],
   core: ['base', 'format', 'ring', 'journal', 'columns'],
   addon: ['base', 'format', 'ring', 'journal', 'columns', 'core', 'ingest', 'tail'],
 }
 
 /** May use everything, and nothing uses them. */
-const TESTING = ['test', 'testing', 'simulation', 'stress', 'fuzz']
+const TESTING = ['test', 'testing', 'simulation', 'stress', 'fuzz', 'examples']
 
 const PACKAGES: { names: string; pattern: RegExp; home: RegExp; bad: string }[] = [
   { names: 'ws', pattern: /^ws$/, home: /^src\/(recorder|simulate)\//, bad: "import x from 'ws'" },
