@@ -183,6 +183,8 @@ bool JournalTail::catching_up() {
 WrittenExtent JournalTail::extent() {
   if (target_) return {true, target_->day, target_->part, target_->file_offset};
   const auto page = page_.read_live();
+  // The log must not be read into the life of the next recorder as if it were that of the one whose rings we read.
+  if (joined_ && (!page || page->process_id != rings_.writer_process())) leave_rings();
   if (!page || page->segment_id == 0) return {};
   return {true, page->day, page->part, page->file_offset};
 }

@@ -14,6 +14,12 @@ Result<PartOpening> read_part_opening(const std::string& path) {
     if (!found) return found.error();
     if (!found.value()) return opening;
     opening.has_blocks = true;
+    if (blocks.take_gap()) {
+      // A beginning that cannot be read limits nothing (docs/FORMAT.md, "Parts").
+      opening.limit = kUnlimited;
+      opening.complete = true;
+      return opening;
+    }
     auto loaded = blocks.load();
     if (!loaded) return loaded.error();
     if (!loaded.value()) continue;

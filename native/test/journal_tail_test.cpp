@@ -312,6 +312,29 @@ TEST_F(JournalTailTest, PutsAGapWhereABlockIsDamaged) {
   EXPECT_EQ(reader.trades[0], expected);
 }
 
+TEST_F(JournalTailTest, ReadsBothPartsWholeWhenTheBeginningOfTheSecondIsDamaged) {
+  LiveWriter writer(data_, false);
+  writer.begin_segment(kNoon);
+  push(writer, 1, 10);
+  writer.take(0);
+  push(writer, 11, 20);
+  writer.take(0);
+  writer.take_again(0, 10);
+  writer.begin_segment(kNoon, 1);
+  writer.own(make_own_gap(GapCause::kWriteError, kNoon, 1 + 10));
+  writer.end_block(0);
+  writer.drain();
+  Bytes bytes = read_file(writer.path());
+  bytes[sizeof(BlockHeader) + 3] ^= 1;
+  write_file(writer.path(), bytes);
+  TailReader reader(data_);
+  reader.read_all();
+  auto expected = numbers(1, 20);
+  for (std::uint64_t i = 11; i <= 20; ++i) expected.push_back(i);
+  EXPECT_EQ(reader.trades[0], expected);
+  EXPECT_EQ(reader.others, (Texts{"segment", "gap 9"}));
+}
+
 TEST_F(JournalTailTest, SaysThatTheFileEndsBeforeWhatItsRecorderWrote) {
   LiveWriter writer(data_, false);
   writer.begin_segment(kNoon);
