@@ -207,7 +207,8 @@ Result<void> JournalTail::follow_file() {
       continue;
     }
     const bool flagged = (cursor_.header().flags & (kBlockHasDefinitions | kBlockHasGaps)) != 0;
-    if (flagged && cursor_.payload() == nullptr) {
+    // Without a recorder that vouches for it, a block may have been torn when that was killed, and not stay.
+    if ((flagged || !written.known) && cursor_.payload() == nullptr) {
       auto loaded = cursor_.load();
       if (!loaded) return loaded.error();
       if (!loaded.value()) continue;
