@@ -53,8 +53,9 @@ void LiveRings::refresh() {
     }
     if (!there || known) continue;
     auto ring = SpscRing::open(ring_path(shared_directory_, i, generation), Access::kRead);
-    // Gone again, or not to be mapped: the file has its records.
-    if (!ring) continue;
+    // Gone again, or not to be mapped: the file has its records. The next recorder gives its rings the same names, but not
+    // before this one is gone: as long as it lives, the ring is its own.
+    if (!ring || writer_is_gone()) continue;
     ring.value()->share_bells(table_->writer_bell, table_->readers_bell);
     LiveRing live;
     live.producer = i;
