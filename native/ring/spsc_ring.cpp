@@ -64,25 +64,7 @@ SpscRing::SpscRing(MappedRegion control, MappedRegion cells)
   seen_tail_ = words_->tail.load(std::memory_order_acquire);
 }
 
-std::uint32_t SpscRing::free_cells() const {
-  // Relaxed: only the producer, which is the caller, writes the head.
-  return capacity() - (words_->head.load(std::memory_order_relaxed) - seen_tail_);
-}
-
-std::uint8_t* SpscRing::reserve(std::uint32_t cells) {
-  TF_ASSERT(cells <= capacity());
-  if (free_cells() < cells) {
-    // Pairs with the store in release(): the consumer has read the cells before we write them again.
-    seen_tail_ = words_->tail.load(std::memory_order_seq_cst);
-    if (free_cells() < cells) return nullptr;
-  }
-  return at(words_->head.load(std::memory_order_relaxed));
-}
-
-void SpscRing::commit(std::uint32_t cells) {
-  // Partner: published(). Sequentially consistent, because the loads of the waiting words must not overtake it.
-  const std::uint32_t head = words_->head.load(std::memory_order_relaxed) + cells;
-  words_->head.store(head, std::memory_order_seq_cst);
+void SpscRing::wake_sleepers(std::uint32_t head) {
   // Partner: announce_reader().
   if (words_->reader_waiting.load(std::memory_order_seq_cst) != 0) wake_readers();
   // Partner: the stores in announce_consumer().

@@ -5,11 +5,13 @@
 // modulo 2^32; head - tail (modulo 2^32) cells are in use. Neither side enters the kernel unless the other one sleeps.
 //
 // How a sleeper is never missed: it reads its bell, sets its waiting word to 1 and then looks at the other side's
-// position again; the other side stores its position and then looks at the waiting word. Both are sequentially
-// consistent, so at least one of the two sees the other. Whoever takes the waiting word back to 0 rings the bell, which
-// changes it: a ring that comes between the last look and the sleep makes the kernel refuse the sleep.
+// position again; the other side stores its position and then looks at the waiting word. A full fence lies between the
+// two steps of each, so at least one of the two sees the other; for a producer that publishes, the sleeper makes it
+// (asymmetric_fence.h). Whoever takes the waiting word back to 0 rings the bell, which changes it: a ring that comes
+// between the last look and the sleep makes the kernel refuse the sleep.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -17,10 +19,12 @@
 #include <string>
 #include <utility>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/mapped_region.h"
 #include "base/unique_fd.h"
 #include "format/record.h"
+#include "ring/asymmetric_fence.h"
 #include "ring/futex.h"
 #include "ring/shared_memory.h"
 
@@ -69,9 +73,29 @@ class SpscRing {
   // Producer.
 
   /// Memory of the next `cells` cells, or null when they are not free now.
-  std::uint8_t* reserve(std::uint32_t cells);
+  std::uint8_t* reserve(std::uint32_t cells) {
+    TF_ASSERT(cells <= capacity());
+    if (free_cells() < cells) {
+      // Pairs with the store in release(): the consumer has read the cells before we write them again.
+      seen_tail_ = words_->tail.load(std::memory_order_seq_cst);
+      if (free_cells() < cells) return nullptr;
+    }
+    return at(words_->head.load(std::memory_order_relaxed));
+  }
   /// Publishes the first `cells` cells of what was reserved, and wakes the consumer if it sleeps.
-  void commit(std::uint32_t cells);
+  void commit(std::uint32_t cells) {
+    // Partner: published(). Release: the cells' bytes are visible with it.
+    const std::uint32_t head = words_->head.load(std::memory_order_relaxed) + cells;
+    words_->head.store(head, std::memory_order_release);
+    // The loads of the waiting words must not overtake the store. Partner: fence_all_producers() of a sleeper.
+    if (fences_itself_) [[unlikely]] {
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+    } else {
+      light_fence();
+    }
+    const std::uint32_t reader = words_->reader_waiting.load(std::memory_order_relaxed);
+    if ((reader | words_->consumer_waiting.load(std::memory_order_relaxed)) != 0) [[unlikely]] wake_sleepers(head);
+  }
   /// Waits until `cells` cells are free; false when nobody consumes any more or the time is over.
   bool wait_for_space(std::uint32_t cells, std::int64_t timeout_ns);
   /// For a producer that published by itself (JavaScript), and for requests that the consumer must look at.
@@ -106,7 +130,8 @@ class SpscRing {
 
   // Live reader.
 
-  /// Says that a reader is going to sleep on the readers' bell. It looks at published() once more before it does.
+  /// Says that a reader is going to sleep on the readers' bell. Before it does it calls fence_all_producers(), once for all
+  /// its rings, and looks at published() again.
   void announce_reader() { words_->reader_waiting.store(1, std::memory_order_seq_cst); }
   /// Position of the first cell that the producer may not overwrite. Acquire: to be called after cells were copied, it
   /// says which of the copies are good.
@@ -120,7 +145,7 @@ class SpscRing {
 
   /// Position behind the last published cell.
   std::uint32_t published() const {
-    // Pairs with the store in commit() (or Atomics.store in JavaScript): the cells' bytes are visible with it.
+    // Acquire at least: pairs with the store in commit() (or Atomics.store in JavaScript), the cells' bytes are visible.
     return words_->head.load(std::memory_order_seq_cst);
   }
   /// Position of the first cell that has not been given back.
@@ -142,14 +167,19 @@ class SpscRing {
   void wait_for_data(std::uint32_t seen, std::uint32_t wanted, std::int64_t timeout_ns, Interrupted interrupted) {
     const std::uint32_t rung = bell_->load(std::memory_order_seq_cst);
     announce_consumer(seen, wanted);
+    if (!fence_all_producers()) timeout_ns = std::min(timeout_ns, kUnfencedSleepNs);
     if (!has_data(seen, wanted) && !interrupted()) futex_wait(*bell_, rung, timeout_ns);
     withdraw_consumer();
   }
-  /// The parts of wait_for_data(), for a consumer of several rings with one bell.
+  /// A sleep that a producer may fail to end is no longer than this.
+  static constexpr std::int64_t kUnfencedSleepNs = 1'000'000;
+  /// The parts of wait_for_data(), for a consumer of several rings with one bell: fence_all_producers() comes between
+  /// announce_consumer() of all and has_data() of all.
   void announce_consumer(std::uint32_t seen, std::uint32_t wanted) {
     // Relaxed: made visible by the store that follows; whoever reads that one reads this one or a later one.
     words_->wake_position.store(seen + wanted, std::memory_order_relaxed);
     // Partner: the load of consumer_waiting in commit() and wake_consumer(), which follows a store of head or of a request.
+    // For commit() this store alone is not enough, see above.
     words_->consumer_waiting.store(1, std::memory_order_seq_cst);
   }
   bool has_data(std::uint32_t seen, std::uint32_t wanted) const {
@@ -198,18 +228,25 @@ class SpscRing {
                                                const std::string& path);
   SpscRing(MappedRegion control, MappedRegion cells);
   void tell_producer();
-  std::uint32_t free_cells() const;
+  void wake_sleepers(std::uint32_t head);
+  std::uint32_t free_cells() const {
+    // Relaxed: only the producer, which is the caller, writes the head.
+    return capacity() - (words_->head.load(std::memory_order_relaxed) - seen_tail_);
+  }
 
   MappedRegion control_;
   MappedRegion cells_;
   Words* words_;
   std::uint32_t mask_;
-  /// Producer's: the tail as it last saw it, so that reserve() seldom reads the consumer's line.
-  std::uint32_t seen_tail_ = 0;
   Bell* bell_;
   Bell* readers_bell_;
   UniqueFd progress_event_owner_;
   std::atomic<int> progress_event_{-1};
+  /// Producer's: no sleeper's fence reaches it.
+  const bool fences_itself_ = !register_for_fences();
+  /// Producer's: the tail as it last saw it, so that reserve() seldom reads the consumer's line. On a line of its own:
+  /// both sides read what stands before it.
+  alignas(64) std::uint32_t seen_tail_ = 0;
 };
 
 }  // namespace tickforge
