@@ -230,7 +230,10 @@ export class Client {
     if (first !== -1) throw (this.#refused.splice(first, 1)[0] as { error: TickforgeError }).error
   }
 
-  /** Ends the connection; what was sent is received. acknowledged() is to be asked before, by whoever wants to know. */
+  /**
+   * Ends the connection behind what was sent, however long a server takes to read it. acknowledged() is to be asked before, by
+   * whoever wants to know.
+   */
   async close(): Promise<void> {
     this.#closing = true
     clearInterval(this.#alive)
@@ -240,6 +243,13 @@ export class Client {
       // A server that never ends its side is not waited for once it has been sent everything.
       this.#socket.end(() => setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS).unref())
     })
+  }
+
+  /** Ends the connection at once; what the server has not read is lost. */
+  destroy(): void {
+    this.#closing = true
+    clearInterval(this.#alive)
+    this.#socket.destroy()
   }
 
   #begin({ tsRecv, connection = 0 }: RecordPlace): void {

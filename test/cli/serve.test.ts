@@ -8,6 +8,7 @@ import { encodeHello } from '../../src/client/wire.ts'
 import { verify } from '../../src/log/verify.ts'
 import { type Running, start, tickforge } from '../helpers/command-line.ts'
 import { readAll } from '../helpers/logs.ts'
+import { smallDisk } from '../helpers/small-disk.ts'
 import { temporaryDirectory } from '../helpers/temporary.ts'
 
 interface Serving {
@@ -139,6 +140,49 @@ describe('tickforge serve', () => {
       `tickforge: listening on unix:${directory}.sock\n` +
         'tickforge: 0 clients, 0 batches, 0 lines, 0 records on the disk, 0 refused\n',
     )
+  })
+})
+
+describe('tickforge serve on a full disk', () => {
+  it('holds its clients up, loses nothing, and goes on by itself when there is space', async (context) => {
+    const { directory, grow } = smallDisk(context, '2m')
+    const socket = join(temporaryDirectory(), 's')
+    const listen = ['--listen', `unix:${socket}`, '--ring-mb', '4', '--max-frame-kb', '64']
+    const running = await start(['serve', '--dir', directory, ...listen])
+    onTestFinished(() => void running.child.kill('SIGKILL'))
+    await running.prints(/listening on/)
+    const client = await Client.connect(`unix:${socket}`)
+    onTestFinished(() => client.destroy())
+    const instrument = client.instrument('demo', 'A', {})
+    let sent = 0
+    const send = async (): Promise<void> => {
+      while (sent < 150_000) {
+        for (let i = 0; i < 500; i++) {
+          client.trade({ tsRecv: 0n }, { instrument, price: BigInt(sent), size: 1n, tradeId: BigInt(sent) })
+          sent++
+        }
+        await client.send()
+      }
+    }
+    const sending = send()
+    await running.prints(/waiting for disk space, clients wait too/)
+    const acknowledged = client.acknowledgedBatch
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(client.acknowledgedBatch).toBe(acknowledged)
+    expect(sent).toBeLessThan(150_000)
+
+    grow()
+    await sending
+    await client.acknowledged()
+    await client.close()
+    await running.prints(/the disk has space again: nothing was lost/)
+    running.child.kill('SIGINT')
+    const { code, stderr } = await running.ended
+    expect(code, stderr).toBe(0)
+    const ids = readAll(directory, { types: ['trade'] }).map(({ trade_id }) => Number(trade_id))
+    expect(ids).toHaveLength(sent)
+    expect(ids.every((id, i) => id === i)).toBe(true)
+    expect(verify(directory)).toMatchObject({ ok: true, gaps: 0, drops: 0 })
   })
 })
 

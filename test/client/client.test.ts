@@ -273,6 +273,18 @@ describe('a client', () => {
     })
   })
 
+  it('is gone at once when it is destroyed, whatever the server does', async () => {
+    const { client, peer } = await connected()
+    peer.socket.pause()
+    for (let i = 0; i < 100; i++) {
+      for (let n = 0; n < PAYLOAD_MAX / 64; n++) client.trade({ tsRecv: 1n }, TRADE)
+      client.send().catch(() => undefined)
+    }
+    const waits = client.acknowledged()
+    client.destroy()
+    await expect(waits).rejects.toMatchObject({ code: 'TF_DISCONNECTED' })
+  })
+
   it('ends its side only behind what it sent', async () => {
     const { client, peer } = await connected({ level: 'none' })
     client.trade({ tsRecv: 1n }, TRADE)

@@ -1,9 +1,8 @@
-import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync } from 'node:fs'
+import { cpSync, readdirSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished, type TestContext } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { verify } from '../../src/log/verify.ts'
 import { Journal } from '../../src/recorder/journal.ts'
 import { Recorder, type RecorderOptions } from '../../src/recorder/recorder.ts'
@@ -12,6 +11,7 @@ import { codeOf, codeThrown } from '../helpers/error-codes.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { HandWriter, type JsonRecord, NOON, readAll, readSoFar } from '../helpers/logs.ts'
 import { type TestRecorder, testRecorder } from '../helpers/recorders.ts'
+import { smallDisk } from '../helpers/small-disk.ts'
 import { temporaryDirectory } from '../helpers/temporary.ts'
 
 /** The code of what making a recorder throws. */
@@ -198,22 +198,6 @@ describe('a recorder that starts again on the same day', () => {
     expect(verify(join(directory, 'killed'))).toMatchObject({ ok: true, gaps: 1 })
   })
 })
-
-/** A file system of a few MiB; skips the test where it cannot be made. */
-function smallDisk(context: TestContext, size = '4m'): { directory: string; grow: () => void } {
-  const directory = join(temporaryDirectory(), 'disk')
-  mkdirSync(directory)
-  const mount = (options: string): unknown =>
-    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', directory], { stdio: 'pipe' })
-  try {
-    mount(`size=${size}`)
-  } catch {
-    context.skip('needs the right to mount a small file system')
-  }
-  // Mappings of what was read may live on until they are collected.
-  onTestFinished(() => void execFileSync('umount', ['--lazy', directory]))
-  return { directory, grow: () => mount('remount,size=32m') }
-}
 
 describe('a full disk', () => {
   it('ends the journal with TF_DISK_FULL; what was written is whole, and goes on when there is room', async (context) => {
