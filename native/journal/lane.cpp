@@ -69,7 +69,7 @@ std::optional<Drop> Lane::unrecorded_drop(std::int64_t ts_recv) {
   const SpscRing::Dropped dropped = ring_->take_dropped();
   if (dropped.records > 0) dropped_ = dropped;
   if (dropped_.records == 0) return std::nullopt;
-  Drop drop = make_drop(dropped_.records, dropped_.ts_first, ts_recv);
+  Drop drop = make_drop(dropped_.records, dropped_.ts_first, std::max(ts_recv, dropped_.ts_first));
   drop.producer = static_cast<std::uint8_t>(producer_);
   return drop;
 }

@@ -358,6 +358,7 @@ Result<void> SegmentWriter::begin_again() {
   first_day_ = segment_->day();
   segment_->leave();
   intake_.go_back();
+  drops_said_ = false;
   for (BlockBatch& batch : batches_) batch.clear();
   unwritten_ = nullptr;
   stalled_.reset();
@@ -441,7 +442,7 @@ Result<void> SegmentWriter::finish(std::int64_t now) {
   for (const auto& lane : intake_.lanes()) lane->ask_taken_again();
   // After a failure all that is not durable is taken once more, before the end is.
   while (is_open() || restart_ || !is_taken()) {
-    if (is_open() && is_taken() && !intake_.has_own() && !holds_rings_ && ending_ == Ending::kNone) {
+    if (is_open() && is_taken() && !intake_.has_own() && !holds_rings_ && ending_ == Ending::kNone && !say_drops()) {
       ending_ = Ending::kWanted;
     }
     auto moved = turn(now);
@@ -493,6 +494,17 @@ bool SegmentWriter::say_farewell(Lane& lane) {
   lane.farewell = records.empty() ? Lane::Farewell::kDurable : Lane::Farewell::kNoted;
   intake_.add_own(records);
   return true;
+}
+
+bool SegmentWriter::say_drops() {
+  if (std::exchange(drops_said_, true)) return false;
+  std::vector<std::uint8_t> records;
+  for (const auto& lane : intake_.lanes()) {
+    if (lane->farewell != Lane::Farewell::kNone) continue;
+    if (const auto drop = lane->unrecorded_drop(lane->last_ts_recv())) append_record(records, *drop);
+  }
+  intake_.add_own(records);
+  return !records.empty();
 }
 
 void SegmentWriter::add_gap(const Gap& gap) {

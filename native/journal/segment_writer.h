@@ -134,6 +134,8 @@ class SegmentWriter {
   bool see_off();
   /// Adds gap records for connections that a producer left open, and a drop record. False: not now.
   bool say_farewell(Lane& lane);
+  /// At the end: what producers dropped and found no room to say. False when there is nothing to say, or it was said.
+  bool say_drops();
   void note_sealed_own();
   void add_gap(const Gap& gap);
   void publish_progress();
@@ -166,6 +168,7 @@ class SegmentWriter {
   /// Our gap records that are not durable, and the number of the block behind the last of them once they are sealed.
   std::vector<Gap> unsafe_gaps_;
   std::optional<std::uint64_t> gaps_end_;
+  bool drops_said_ = false;
 
   std::optional<Error> stalled_;
   std::int64_t try_again_at_ = 0;

@@ -377,14 +377,17 @@ TEST_F(ReserveTest, EndsInOrderOnAFullDiskWithAllThatTheRingHolds) {
   fill_disk();
   for (std::int64_t i = 1; i < kTrades; ++i) publish(*recorder->ring(), make_trade(kNoon + i, i));
   while (!recorder->stalled()) std::this_thread::yield();
+  recorder->ring()->count_dropped(7, kNoon + kTrades);
   auto closed = recorder->close();
   ASSERT_TRUE(closed) << closed.error().message;
   EXPECT_EQ(closed.value().durable, static_cast<std::uint64_t>(kTrades));
   EXPECT_EQ(space_of(reserve()), 0U) << "given back";
+  EXPECT_EQ(read_records(only_segment()).back()[1], static_cast<std::uint8_t>(RecordType::kDrop))
+      << "what the ring had no room for";
   auto recovered = recover_segment(only_segment());
   ASSERT_TRUE(recovered);
   EXPECT_TRUE(recovered.value().clean);
-  EXPECT_EQ(recovered.value().record_count, static_cast<std::uint64_t>(kTrades) + 1);
+  EXPECT_EQ(recovered.value().record_count, static_cast<std::uint64_t>(kTrades) + 2);
 
   std::filesystem::remove(directory_.file("data/filler"));
   auto next = open(waiting());

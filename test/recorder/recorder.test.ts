@@ -283,8 +283,8 @@ describe('a full disk', () => {
     expect(warnings.join('\n')).toContain(`there is space again: ${dropped} records were lost from `)
   })
 
-  it('lets a recorder be stopped', async (context) => {
-    const { directory } = smallDisk(context, '1m')
+  it('lets a recorder be stopped: what its ring holds is written into the reserve, and the loss behind it', async (context) => {
+    const { directory } = smallDisk(context, '4m')
     const simulator = await market({ venue: 'kraken', rate: 20_000 })
     const { recorder, failed } = testRecorder({
       directory,
@@ -294,8 +294,15 @@ describe('a full disk', () => {
     })
     await recorder.start()
     await Promise.race([failed, eventually('a loss', () => recorder.status().dropped > 0n)])
-    await expect(recorder.stop()).rejects.toMatchObject({ code: 'TF_DISK_FULL' })
+    const { appended, durable } = await recorder.stop()
+    expect(durable).toBe(appended)
+    const { counters, dropped } = recorder.status()
+    const log = readAll(directory)
+    expect(log.at(-1)).toMatchObject({ type: 'drop', cause: 'overflow', count: String(dropped) })
+    // And the segment record.
+    expect(log).toHaveLength(counters.records + 2)
     expect(verify(directory)).toMatchObject({
+      ok: true,
       corruptBlocks: 0,
       orderErrors: 0,
       continuity: { broken: 0 },
