@@ -77,16 +77,19 @@ void check_answers(const std::string& answers) {
   }
 }
 
+IngestOptions options_of_fuzzer() {
+  IngestOptions options = testing::small_options();
+  options.definitions_max = 8;
+  options.connections_per_client = 4;
+  options.instruments_per_client = 300;
+  return options;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 1 || size > kBytesMax) return 0;
-  IngestOptions options;
-  options.payload_bytes_max = 1 << 16;
-  options.definitions_max = 8;
-  options.connections_per_client = 4;
-  options.instruments_per_client = 300;
-  static testing::ProtocolWorld world(options);
+  static testing::ProtocolWorld world(options_of_fuzzer());
   const Bytes stream = stream_of(data + 1, size - 1);
   world.reset();
   testing::ProtocolRun whole(world);

@@ -11,21 +11,11 @@ using namespace tickforge;
 
 constexpr std::size_t kBytesMax = 16 * 1024;
 
-IngestOptions small_options() {
-  IngestOptions options;
-  options.payload_bytes_max = 1 << 16;
-  options.line_bytes_max = 512;
-  options.body_bytes_max = 2048;
-  // One table of each kind: building the mapping is most of a run's time.
-  std::erase_if(options.mapping.rules, [](const RowRule& rule) { return rule.table != "trades" && rule.table != "book"; });
-  return options;
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2 || size > kBytesMax) return 0;
-  static testing::ProtocolWorld world(small_options());
+  static testing::ProtocolWorld world(testing::small_options());
   // A request line that is right, so that what follows is read; or whatever is there.
   std::string stream;
   if ((data[1] & 1) != 0) stream = "POST /write HTTP/1.1\r\n";

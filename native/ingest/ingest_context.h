@@ -21,9 +21,7 @@ struct LineContext {
         out(std::max(ingest.cells_min(), kCellsMin)) {}
 
   static LineLimits limits_of(const IngestOptions& options) {
-    LineLimits limits;
-    limits.line_bytes_max = options.line_bytes_max;
-    return limits;
+    return {options.line_bytes_max, options.line_columns_max};
   }
 
   static constexpr std::uint32_t kCellsMin = 2048;

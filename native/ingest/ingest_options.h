@@ -20,6 +20,7 @@ struct IngestOptions {
   std::uint32_t clients_max = 1024;
   std::uint32_t payload_bytes_max = 1 << 20;  // of a batch
   std::uint32_t line_bytes_max = 64 * 1024;
+  std::uint32_t line_columns_max = 4096;
   std::uint64_t body_bytes_max = 100ull << 20;  // of HTTP
   std::int64_t idle_ns = 300'000'000'000;       // a silent client is closed; 0 = never
   std::int64_t hello_ns = 10'000'000'000;       // until the protocol is known and the client let in

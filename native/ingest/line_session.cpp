@@ -39,6 +39,13 @@ bool LineSession::open() {
 }
 
 LineSession::Given LineSession::give(const std::uint8_t* bytes, std::size_t length) {
+  const Given given = join(bytes, length);
+  // What is behind a line that is too long is no line, wherever the reads of the socket happen to end.
+  if (given == Given::kTooLong) kept_.erase_front(kept_.size());
+  return given;
+}
+
+LineSession::Given LineSession::join(const std::uint8_t* bytes, std::size_t length) {
   std::size_t used = 0;
   bool again = true;  // what is kept has not been offered yet
   while (!kept_.empty()) {

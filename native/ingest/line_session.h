@@ -41,6 +41,7 @@ class LineSession {
 
  private:
   bool open();
+  Given join(const std::uint8_t* bytes, std::size_t length);
   /// Feeds [bytes, bytes + length); `used` of them are done with.
   Given feed(const std::uint8_t* bytes, std::size_t length, bool at_end, std::size_t& used);
   void publish();

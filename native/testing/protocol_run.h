@@ -15,6 +15,17 @@ namespace tickforge::testing {
 
 inline constexpr std::int64_t kProtocolRunTime = 1'723'118'400'000'000'000;
 
+/// Small, so that limits are met and a run takes no longer than it must: building the mapping is most of it.
+inline IngestOptions small_options() {
+  IngestOptions options;
+  options.payload_bytes_max = 1 << 16;
+  options.line_bytes_max = 512;
+  options.line_columns_max = 16;
+  options.body_bytes_max = 2048;
+  std::erase_if(options.mapping.rules, [](const RowRule& rule) { return rule.table != "trades"; });
+  return options;
+}
+
 /// Everything that a server has for its clients; used for many runs, as making it takes longer than a run.
 class ProtocolWorld {
  public:
