@@ -123,8 +123,13 @@ std::optional<Refusal> BatchIntake::place(std::uint8_t* record, Placed& placed) 
     case RecordType::kBook:
       needs_instrument = true;
       break;
-    case RecordType::kDrop:
     case RecordType::kText:
+      break;
+    case RecordType::kDrop:
+      // Live readers take such a one for the writer's own, which stands in no ring.
+      if (reinterpret_cast<const Drop*>(record)->producer != 0) {
+        return refuse(wire::Code::kForbidden, "a drop record that names a producer is the journal's own");
+      }
       break;
     case RecordType::kGap:
       if (auto refusal = check_gap(*reinterpret_cast<const Gap*>(record))) return refusal;

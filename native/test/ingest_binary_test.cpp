@@ -238,6 +238,18 @@ TEST_F(IngestBinaryTest, RefusesGapsThatOnlyTheJournalKnowsOf) {
   EXPECT_EQ(writer_->wait_for(4).size(), 4u);
 }
 
+TEST_F(IngestBinaryTest, TakesADropRecordUnlessItSpeaksForAProducer) {
+  start();
+  auto client = prepared();
+  Drop drop = make_record<Drop>(RecordType::kDrop, realtime_ns());
+  drop.count = 5;
+  drop.producer = 1;
+  expect_refused(*client, 2, Code::kForbidden, bytes_of(drop));
+  drop.producer = 0;
+  client->send_batch(3, bytes_of(drop));
+  EXPECT_EQ(client->answer().kind, AnswerKind::kAck);
+}
+
 TEST_F(IngestBinaryTest, RefusesRecordsThatCountMoreThanTheyHold) {
   start();
   auto client = prepared();
