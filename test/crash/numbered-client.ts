@@ -1,4 +1,7 @@
 // A client that numbers its trades and knows which of them were acknowledged.
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { NUMBERED_TRADES } from '../../scripts/lib/paths.mjs'
 import { Client } from '../../src/client/client.ts'
 import type { Level } from '../../src/client/wire.ts'
 import { TickforgeError } from '../../src/errors.ts'
@@ -70,5 +73,33 @@ export class NumberedClient {
   #note(): void {
     const batch = this.#client?.acknowledgedBatch ?? 0
     if (batch > 0) this.acknowledged = this.#lasts[batch - 1] as number
+  }
+}
+
+/** The same with the client in C++, in a process of its own. */
+export class NativeNumberedClient {
+  readonly symbol: string
+  acknowledged = 0
+  wasAnswered = false
+
+  constructor(symbol: string) {
+    this.symbol = symbol
+  }
+
+  async sendTo(address: string): Promise<Sent> {
+    const from = this.acknowledged + 1
+    this.wasAnswered = false
+    const child = spawn(NUMBERED_TRADES, [address, this.symbol, String(from)], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let last: number | undefined
+    for await (const line of createInterface({ input: child.stdout })) {
+      const [word, number] = line.split(' ')
+      if (word === 'last') last = Number(number)
+      else {
+        this.acknowledged = Number(number)
+        this.wasAnswered = true
+      }
+    }
+    if (last === undefined) throw new Error(`${NUMBERED_TRADES} ended without a word`)
+    return { from, acknowledged: this.acknowledged, last }
   }
 }

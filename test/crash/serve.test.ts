@@ -1,15 +1,16 @@
 // `tickforge serve`, killed with SIGKILL at random moments while clients wait for acknowledgements, and started again.
 // TICKFORGE_CRASH_ROUNDS sets how often (`npm run test:crash -- 10000`), TICKFORGE_CRASH_SEED repeats a run.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { NUMBERED_TRADES } from '../../scripts/lib/paths.mjs'
 import { verify } from '../../src/log/verify.ts'
 import { Log } from '../../src/open-log.ts'
 import { start } from '../helpers/command-line.ts'
 import { eventually } from '../helpers/eventually.ts'
-import { NumberedClient, type Sent } from './numbered-client.ts'
+import { NativeNumberedClient, NumberedClient, type Sent } from './numbered-client.ts'
 import { ROUNDS, random, SEED } from './rounds.ts'
 
 /** Kills of one directory; then all of it is checked, and another one begins. */
@@ -25,13 +26,15 @@ class Life {
   readonly directory = mkdtempSync(join(tmpdir(), 'tickforge-crash-'))
   readonly #socket = join(this.directory, '..', `${this.directory.split('/').at(-1)}.sock`)
   readonly #random: () => number
-  readonly #clients: NumberedClient[]
+  readonly #clients: (NumberedClient | NativeNumberedClient)[]
   readonly #rounds: Round[] = []
   #early = 0
 
   constructor(seed: number) {
     this.#random = random(seed)
-    this.#clients = LEVELS.map((level, i) => new NumberedClient(`C${i}-${level}`, level, random(seed + i)))
+    const clients = LEVELS.map((level, i) => new NumberedClient(`C${i}-${level}`, level, random(seed + i)))
+    // The tests in C++ are built where GoogleTest is.
+    this.#clients = existsSync(NUMBERED_TRADES) ? [...clients, new NativeNumberedClient('native')] : clients
   }
 
   async run(rounds: number): Promise<void> {
