@@ -240,11 +240,13 @@ describe('a full disk', () => {
     await Promise.race([failed, recorder.start()])
     await Promise.race([failed, eventually('a loss', () => recorder.status().dropped > 0n)])
     await eventually('all connections to be given up', () => recorder.status().open === 0)
-    const { records } = recorder.status().counters
-
     grow()
-    const more = (): boolean => recorder.status().counters.records > records + 200
-    await Promise.race([failed, eventually('records behind the loss', more)])
+    const booksAreBack = (): boolean => {
+      const behind = readSoFar(directory, { types: ['book', 'drop'] })
+      behind.splice(0, behind.findIndex(({ type }) => type === 'drop') + 1 || behind.length)
+      return INSTRUMENTS.every((instrument) => behind.some((record) => record.instrument === instrument))
+    }
+    await Promise.race([failed, eventually('books behind the loss', booksAreBack, 100)])
     await recorder.stop()
     const { dropped, watermarks, counters } = recorder.status()
     expect(watermarks.durable).toBe(watermarks.appended)
@@ -268,9 +270,6 @@ describe('a full disk', () => {
     for (const number of numbers) {
       const events = connections.filter(({ connection }) => connection === number).map(({ event }) => event)
       expect(events).toEqual(['open', 'close'])
-    }
-    for (const instrument of INSTRUMENTS) {
-      expect(log.slice(at).some((record) => record.type === 'book' && record.instrument === instrument)).toBe(true)
     }
     expect(verify(directory)).toMatchObject({
       ok: true,
