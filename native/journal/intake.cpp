@@ -34,7 +34,7 @@ void Intake::refresh() {
       return lane != nullptr && lane->producer() == inlet.producer && lane->generation() == inlet.generation;
     });
     lanes.push_back(known == lanes_.end() ? std::make_unique<Lane>(inlet) : std::move(*known));
-    lanes.back()->ended = inlet.ended;
+    lanes.back()->ended = inlet.ended || lanes.back()->is_cut_off();
   }
   lanes_ = std::move(lanes);
   next_ = 0;
@@ -46,13 +46,14 @@ void Intake::retire(std::uint32_t producer) {
   next_ = 0;
 }
 
-Result<const RecordHead*> Intake::peek() const {
+Result<const RecordHead*> Intake::peek() {
   for (const auto& lane : lanes_) {
     const std::uint32_t available = lane->available();
     if (available == 0) continue;
     const auto* head = reinterpret_cast<const RecordHead*>(lane->ring().at(lane->taken()));
-    if (available > lane->ring().capacity() || !is_record(*head, available)) return no_records(*lane);
-    return head;
+    if (available <= lane->ring().capacity() && is_record(*head, available)) return head;
+    if (lane->producer() == 0) return no_records(*lane);
+    lane->cut_off();
   }
   return nullptr;
 }
@@ -90,20 +91,25 @@ Intake::Filled Intake::fill_from_rings(std::int64_t now, SegmentFile& segment, B
     }
     Lane& lane = *lanes_[next_];
     const std::uint32_t available = lane.available();
-    if (available > lane.ring().capacity()) {
-      filled.end = End::kInvalid;
-      return filled;
-    }
     BlockDraft::Taken taken;
-    if (available > 0) taken = lane.take(available, now, day_end);
+    if (available > lane.ring().capacity()) {
+      taken.end = TakeEnd::kInvalid;
+    } else if (available > 0) {
+      taken = lane.take(available, now, day_end);
+    }
     filled.records += taken.records;
     filled.moved = filled.moved || taken.cells > 0 || taken.end == TakeEnd::kFull;
     // One look at each: a producer that keeps publishing must not keep what it has published from being written.
     idle = taken.end == TakeEnd::kFull ? 0 : idle + 1;
     next_day = next_day || taken.end == TakeEnd::kNextDay;
     if (taken.end == TakeEnd::kInvalid) {
-      filled.end = End::kInvalid;
-      return filled;
+      // Of the others each answers for itself.
+      if (lane.producer() == 0) {
+        filled.end = End::kInvalid;
+        return filled;
+      }
+      lane.cut_off();
+      filled.moved = true;
     }
     if (taken.end == TakeEnd::kFull) seal(lane, segment, batch, 0);
     next_ = next_ + 1 == lanes_.size() ? 0 : next_ + 1;

@@ -33,14 +33,15 @@ class Intake {
   /// ... or in no sealed one.
   bool has_unsealed_own() const { return has_own() || !lanes_.front()->draft.own().empty(); }
 
-  /// A record that can be taken, of whichever ring. The error: a producer published something else.
-  Result<const RecordHead*> peek() const;
+  /// A record that can be taken, of whichever ring. The error: the first producer published something else; any other one
+  /// that did is cut off.
+  Result<const RecordHead*> peek();
 
   enum class End {
     kAllTaken,
     kBatchFull,
     kNextDay,  // what comes next, of every ring that has something, belongs to a later day
-    kInvalid,  // a producer published something else than records
+    kInvalid,  // the first producer published something else than records
   };
   struct Filled {
     bool moved = false;

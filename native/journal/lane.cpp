@@ -59,18 +59,27 @@ void Lane::go_back() {
 
 std::uint32_t Lane::asked_cells() const {
   // A position outside of what is under way was reached long ago, or is nonsense.
-  const std::uint32_t under_way = ring_->published() - durable_;
+  const std::uint32_t under_way = end() - durable_;
   const std::uint32_t asked = ring_->durable_asked() - durable_;
   const std::uint32_t flush = flush_until_ - durable_;
   return std::max(asked <= under_way ? asked : 0, flush <= under_way ? flush : 0);
 }
 
+void Lane::cut_off() {
+  cut_off_at_ = taken_;
+  ended = true;
+  ring_->stop(RingState::kFailed);
+}
+
 std::optional<Drop> Lane::unrecorded_drop(std::int64_t ts_recv) {
   const SpscRing::Dropped dropped = ring_->take_dropped();
   if (dropped.records > 0) dropped_ = dropped;
+  // What stood in the ring of one that was cut off cannot be counted; it was not nothing.
+  if (is_cut_off() && dropped_.records == 0) dropped_ = {1, last_ts_recv_ == kNoneI64 ? ts_recv : last_ts_recv_};
   if (dropped_.records == 0) return std::nullopt;
   Drop drop = make_drop(dropped_.records, dropped_.ts_first, std::max(ts_recv, dropped_.ts_first));
   drop.producer = static_cast<std::uint8_t>(producer_);
+  if (is_cut_off()) drop.cause = static_cast<std::uint8_t>(GapCause::kMalformed);
   return drop;
 }
 

@@ -42,8 +42,8 @@ class Lane {
   std::uint32_t durable() const { return durable_; }
   /// Cells written, since the producer's generation began.
   std::uint64_t cells_written() const { return cells_written_; }
-  std::uint32_t available() const { return ring_->published() - taken_; }
-  bool all_durable() const { return durable_ == ring_->published(); }
+  std::uint32_t available() const { return end() - taken_; }
+  bool all_durable() const { return durable_ == end(); }
   /// Nothing that was given back may still be lost.
   bool can_go_back() const { return released_ == durable_; }
 
@@ -60,10 +60,10 @@ class Lane {
   void go_back();
 
   /// Asks for durability of everything that is published.
-  void ask_flush() { flush_until_ = ring_->published(); }
+  void ask_flush() { flush_until_ = end(); }
   bool is_flushed() const { return !is_before(durable_, flush_until_); }
   /// Asks for everything that is published to be taken.
-  void ask_taken() { take_until_ = ring_->published(); }
+  void ask_taken() { take_until_ = end(); }
   /// At least what has been taken by now is taken again before anything ends.
   void ask_taken_again() {
     if (is_before(take_until_, taken_)) take_until_ = taken_;
@@ -87,6 +87,10 @@ class Lane {
     return ring_->published() - released_ > ring_->capacity() / 2 || ring_->producer_waits();
   }
 
+  /// The producer has published something else than records: nothing behind what was taken counts, and it is over for it.
+  void cut_off();
+  bool is_cut_off() const { return cut_off_at_.has_value(); }
+
   /// The largest ts_recv that was taken from the ring.
   std::int64_t last_ts_recv() const { return last_ts_recv_; }
   /// What an ended producer dropped and could not say any more.
@@ -96,6 +100,8 @@ class Lane {
   void publish_progress();
 
  private:
+  /// Behind the last cell that counts.
+  std::uint32_t end() const { return cut_off_at_ ? *cut_off_at_ : ring_->published(); }
   /// Cells behind the durable ones whose durability is asked for.
   std::uint32_t asked_cells() const;
 
@@ -111,6 +117,7 @@ class Lane {
   std::uint32_t take_until_;
   std::uint64_t cells_written_;
   RingProgress published_;
+  std::optional<std::uint32_t> cut_off_at_;
   std::int64_t last_ts_recv_ = kNoneI64;
   SpscRing::Dropped dropped_;
   std::deque<std::uint32_t> definitions_;  // positions, taken and not yet given back

@@ -118,7 +118,7 @@ class SegmentWriter {
   bool start_io(std::int64_t now);
   /// What is left to do when nothing else is.
   bool prepare();
-  /// A producer published something else than records: what came before is written, nothing after it.
+  /// The first producer published something else than records: what came before is written, nothing after it.
   Error refuse_cells(std::int64_t now);
   /// Begins a segment, if there is something to write. True: it did, or the disk is full.
   Result<bool> begin_segment(std::int64_t now);

@@ -67,6 +67,13 @@ void set_state(ProducerTable& table, std::uint32_t producer, SlotState state) {
   ring_all(table.readers_bell);
 }
 
+/// The producer is gone, unless the writer has given its number to another one already.
+void end_slot(ProducerTable& table, const Inlet& inlet) {
+  const ProducerSlot& slot = table.slots[inlet.producer];
+  if (slot.generation.load(std::memory_order_relaxed) != inlet.generation || state_of(slot) != SlotState::kOpen) return;
+  set_state(table, inlet.producer, SlotState::kEnded);
+}
+
 Error too_many() {
   return Error{"TF_TOO_MANY_PRODUCERS",
                "the journal has " + std::to_string(kProducersMax) + " producers already; end one of them first", "", 0};
@@ -142,10 +149,7 @@ Result<Inlet> RingSet::add(std::size_t ring_bytes) {
   return made;
 }
 
-void RingSet::end(const Inlet& inlet) {
-  if (table_->slots[inlet.producer].generation.load(std::memory_order_relaxed) != inlet.generation) return;
-  set_state(*table_, inlet.producer, SlotState::kEnded);
-}
+void RingSet::end(const Inlet& inlet) { end_slot(*table_, inlet); }
 
 Result<std::shared_ptr<SpscRing>> RingSet::open_ring(std::uint32_t producer, std::uint32_t generation) {
   {
@@ -205,7 +209,7 @@ void RingSet::retire(std::uint32_t producer) {
   const auto at = std::find_if(inlets_.begin(), inlets_.end(),
                                [producer](const Inlet& inlet) { return inlet.producer == producer; });
   if (at == inlets_.end()) return;
-  at->ring->stop(RingState::kClosed);
+  if (at->ring->state() == RingState::kOpen) at->ring->stop(RingState::kClosed);
   if (!directory_.empty()) ::unlink(ring_path(directory_, producer, at->generation).c_str());
   {
     const std::lock_guard lock(mutex_);
@@ -261,15 +265,12 @@ Result<std::unique_ptr<JoinedRing>> JoinedRing::open(const std::string& data_dir
   auto made = make_ring(*table, directory.value(), ring_bytes);
   if (!made) return made.error();
   set_state(*table, made.value().producer, SlotState::kOpen);
-  return std::unique_ptr<JoinedRing>(new JoinedRing(memory.take(), made.value().producer, made.value().ring));
+  return std::unique_ptr<JoinedRing>(new JoinedRing(memory.take(), made.value()));
 }
 
-JoinedRing::JoinedRing(MappedRegion memory, std::uint32_t producer, std::shared_ptr<SpscRing> ring)
-    : memory_(std::move(memory)),
-      table_(reinterpret_cast<ProducerTable*>(memory_.data())),
-      producer_(producer),
-      ring_(std::move(ring)) {}
+JoinedRing::JoinedRing(MappedRegion memory, const Inlet& inlet)
+    : memory_(std::move(memory)), table_(reinterpret_cast<ProducerTable*>(memory_.data())), inlet_(inlet) {}
 
-JoinedRing::~JoinedRing() { set_state(*table_, producer_, SlotState::kEnded); }
+JoinedRing::~JoinedRing() { end_slot(*table_, inlet_); }
 
 }  // namespace tickforge

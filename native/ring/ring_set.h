@@ -100,20 +100,19 @@ class JoinedRing {
   JoinedRing& operator=(const JoinedRing&) = delete;
   ~JoinedRing();
 
-  SpscRing& ring() { return *ring_; }
-  const std::shared_ptr<SpscRing>& shared_ring() const { return ring_; }
+  SpscRing& ring() { return *inlet_.ring; }
+  const std::shared_ptr<SpscRing>& shared_ring() const { return inlet_.ring; }
   ProducerTable& table() { return *table_; }
-  std::uint32_t producer() const { return producer_; }
+  std::uint32_t producer() const { return inlet_.producer; }
   /// The writer has stopped; records that are not durable will not be.
   bool writer_ended() const { return table_->ended.load(std::memory_order_acquire) != 0; }
 
  private:
-  JoinedRing(MappedRegion memory, std::uint32_t producer, std::shared_ptr<SpscRing> ring);
+  JoinedRing(MappedRegion memory, const Inlet& inlet);
 
   MappedRegion memory_;
   ProducerTable* table_;
-  std::uint32_t producer_;
-  std::shared_ptr<SpscRing> ring_;
+  Inlet inlet_;
 };
 
 /// The table of a journal that is being recorded, mapped for a live reader. Errors: TF_NOT_RECORDING, TF_SHARED_MEMORY.

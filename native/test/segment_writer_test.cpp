@@ -623,6 +623,45 @@ TEST_F(DurableWriterTest, EndsAPartWhoseClosingFailsWithAnother) {
   EXPECT_NE(read_headers(part(1)).back().flags & kBlockLast, 0);
 }
 
+TEST_F(DurableWriterTest, CutsOffAProducerThatPublishesWhatIsNoRecordAndRecordsTheOthers) {
+  const Inlet second = rings_->add(SpscRing::kBytesMin).take();
+  publish(*second.ring, connection(7, ConnectionEvent::kOpen, kNoon));
+  publish(*second.ring, Bytes(kCellBytes, 0));
+  publish(*second.ring, make_trade(kNoon + 1, 1));
+  publish(*ring_, make_trade(kNoon + 5, 1));
+  ASSERT_TRUE(settle(0));
+  EXPECT_EQ(second.ring->state(), RingState::kFailed) << "it gets to know";
+  for (std::int64_t turn = 1; turn < 4; ++turn) ASSERT_TRUE(settle(turn * kFlushNs));
+  publish(*ring_, make_trade(kNoon + 6, 2));
+  ASSERT_TRUE(settle(5 * kFlushNs));
+  EXPECT_EQ(rings_->inlets().size(), 1U);
+  ASSERT_TRUE(writer_.finish(0));
+  const auto records = read_records(part(0));
+  ASSERT_EQ(records.size(), 6U);
+  std::vector<RecordType> types;
+  for (const auto& record : records) types.push_back(type_of(record));
+  EXPECT_EQ(std::count(types.begin(), types.end(), RecordType::kTrade), 2);
+  EXPECT_EQ(std::count(types.begin(), types.end(), RecordType::kGap), 1);
+  const auto dropped = std::find(types.begin(), types.end(), RecordType::kDrop);
+  ASSERT_NE(dropped, types.end());
+  const auto drop = record_as<Drop>(records[static_cast<std::size_t>(dropped - types.begin())]);
+  EXPECT_EQ(drop.producer, second.producer);
+  EXPECT_EQ(drop.cause, static_cast<std::uint8_t>(GapCause::kMalformed));
+  EXPECT_GE(drop.count, 1U);
+}
+
+TEST_F(DurableWriterTest, CutsOffAProducerWhoseFirstWordIsNoRecord) {
+  const Inlet second = rings_->add(SpscRing::kBytesMin).take();
+  publish(*second.ring, Bytes(kCellBytes, 0));
+  ASSERT_TRUE(settle(0));
+  publish(*ring_, make_trade(kNoon + 5, 1));
+  ASSERT_TRUE(settle(kFlushNs));
+  ASSERT_TRUE(settle(2 * kFlushNs));
+  ASSERT_TRUE(writer_.finish(0));
+  EXPECT_EQ(second.ring->state(), RingState::kFailed);
+  EXPECT_EQ(read_records(part(0)).size(), 3U) << "segment, trade, and the drop record of the other";
+}
+
 TEST_F(DurableWriterTest, SaysWhichConnectionsAProducerThatIsGoneLeftOpen) {
   const Inlet second = rings_->add(SpscRing::kBytesMin).take();
   publish(*second.ring, connection(7, ConnectionEvent::kOpen, kNoon));
