@@ -1,7 +1,7 @@
 // Rows of the line protocol, parsed and turned into records on one core, beside memchr over the same bytes.
 #include <cstring>
 
-#include "ingest/line_ingest.h"
+#include "lines/line_ingest.h"
 #include "programs.h"
 
 namespace tickforge::bench {

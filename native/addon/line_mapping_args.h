@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/error.h"
-#include "ingest/line_mapping.h"
+#include "lines/line_mapping.h"
 
 namespace tickforge {
 

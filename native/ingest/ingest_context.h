@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "ingest/cell_buffer.h"
 #include "ingest/definition_register.h"
 #include "ingest/ingest_options.h"
-#include "ingest/instrument_book.h"
-#include "ingest/line_ingest.h"
 #include "ingest/ring_appender.h"
+#include "lines/cell_buffer.h"
+#include "lines/instrument_book.h"
+#include "lines/line_ingest.h"
 
 namespace tickforge {
 

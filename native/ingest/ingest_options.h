@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "ingest/line_mapping.h"
 #include "ingest/wire.h"
+#include "lines/line_mapping.h"
 
 namespace tickforge {
 

@@ -1,4 +1,4 @@
-#include "ingest/instrument_book.h"
+#include "lines/instrument_book.h"
 
 #include <gtest/gtest.h>
 

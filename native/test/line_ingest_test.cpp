@@ -1,4 +1,4 @@
-#include "ingest/line_ingest.h"
+#include "lines/line_ingest.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "ingest/line_mapping.h"
+#include "lines/line_mapping.h"
 
 #include <gtest/gtest.h>
 

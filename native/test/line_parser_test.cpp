@@ -1,4 +1,4 @@
-#include "ingest/line_parser.h"
+#include "lines/line_parser.h"
 
 #include <gtest/gtest.h>
 

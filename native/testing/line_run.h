@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "format/record_check.h"
-#include "ingest/line_ingest.h"
+#include "lines/line_ingest.h"
 
 namespace tickforge::testing {
 

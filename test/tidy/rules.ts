@@ -92,12 +92,13 @@ const NATIVE_LAYERS: Record<string, string[]> = {
   // The writer hands the kernel the ring's own memory, so that a record is not copied on its way to the disk.
   journal: ['base', 'format', 'ring'],
   columns: ['base', 'format'],
-  ingest: ['base', 'format', 'ring'],
+  lines: ['base', 'format'],
+  ingest: ['base', 'format', 'ring', 'lines'],
   // Of ingest the bytes of the protocol alone, which need nothing else.
   client: ['base', 'format', 'ingest'],
   tail: ['base', 'format', 'ring', 'journal'],
   core: ['base', 'format', 'ring', 'journal', 'columns'],
-  addon: ['base', 'format', 'ring', 'journal', 'columns', 'core', 'ingest', 'tail'],
+  addon: ['base', 'format', 'ring', 'journal', 'columns', 'core', 'lines', 'ingest', 'tail'],
 }
 
 /** May use everything, and nothing uses them. */

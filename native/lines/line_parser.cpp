@@ -1,11 +1,11 @@
-#include "ingest/line_parser.h"
+#include "lines/line_parser.h"
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 
 #include "format/record.h"
-#include "ingest/short_bytes.h"
+#include "lines/short_bytes.h"
 
 namespace tickforge {
 namespace {

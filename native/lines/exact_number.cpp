@@ -1,4 +1,4 @@
-#include "ingest/exact_number.h"
+#include "lines/exact_number.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "ingest/text_record.h"
+#include "lines/text_record.h"
 
 #include <algorithm>
 #include <cstring>

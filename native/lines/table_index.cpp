@@ -1,4 +1,4 @@
-#include "ingest/table_index.h"
+#include "lines/table_index.h"
 
 #include <algorithm>
 #include <charconv>

@@ -9,8 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "ingest/line_mapping.h"
-#include "ingest/short_bytes.h"
+#include "lines/line_mapping.h"
+#include "lines/short_bytes.h"
 
 namespace tickforge {
 

@@ -1,4 +1,4 @@
-#include "ingest/row_values.h"
+#include "lines/row_values.h"
 
 #include "format/record.h"
 

@@ -1,9 +1,9 @@
-#include "ingest/line_ingest.h"
+#include "lines/line_ingest.h"
 
 #include <algorithm>
 
-#include "ingest/row_mapping.h"
-#include "ingest/text_record.h"
+#include "lines/row_mapping.h"
+#include "lines/text_record.h"
 
 namespace tickforge {
 namespace {

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "format/record.h"
-#include "ingest/cell_buffer.h"
+#include "lines/cell_buffer.h"
 
 namespace tickforge {
 

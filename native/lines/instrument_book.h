@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "format/record.h"
-#include "ingest/cell_buffer.h"
-#include "ingest/exact_number.h"
+#include "lines/cell_buffer.h"
+#include "lines/exact_number.h"
 
 namespace tickforge {
 

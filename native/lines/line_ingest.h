@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <memory>
 
-#include "ingest/cell_buffer.h"
-#include "ingest/instrument_book.h"
-#include "ingest/line_mapping.h"
-#include "ingest/line_parser.h"
+#include "lines/cell_buffer.h"
+#include "lines/instrument_book.h"
+#include "lines/line_mapping.h"
+#include "lines/line_parser.h"
 
 namespace tickforge {
 

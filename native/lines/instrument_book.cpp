@@ -1,10 +1,10 @@
-#include "ingest/instrument_book.h"
+#include "lines/instrument_book.h"
 
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
-#include "ingest/short_bytes.h"
+#include "lines/short_bytes.h"
 
 namespace tickforge {
 namespace {

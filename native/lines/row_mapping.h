@@ -6,12 +6,12 @@
 #include <string_view>
 #include <vector>
 
-#include "ingest/cell_buffer.h"
-#include "ingest/instrument_book.h"
-#include "ingest/line_mapping.h"
-#include "ingest/line_parser.h"
-#include "ingest/row_values.h"
-#include "ingest/table_index.h"
+#include "lines/cell_buffer.h"
+#include "lines/instrument_book.h"
+#include "lines/line_mapping.h"
+#include "lines/line_parser.h"
+#include "lines/row_values.h"
+#include "lines/table_index.h"
 
 namespace tickforge {
 

@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "ingest/exact_number.h"
-#include "ingest/line_scan.h"
+#include "lines/exact_number.h"
+#include "lines/line_scan.h"
 
 namespace tickforge {
 

@@ -1,4 +1,4 @@
-#include "ingest/line_scan.h"
+#include "lines/line_scan.h"
 
 #include <algorithm>
 

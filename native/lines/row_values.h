@@ -5,8 +5,8 @@
 #include <optional>
 #include <string_view>
 
-#include "ingest/exact_number.h"
-#include "ingest/line_parser.h"
+#include "lines/exact_number.h"
+#include "lines/line_parser.h"
 
 namespace tickforge {
 

@@ -1,4 +1,4 @@
-#include "ingest/row_mapping.h"
+#include "lines/row_mapping.h"
 
 #include <algorithm>
 #include <cstring>

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "ingest/line_parser.h"
+#include "lines/line_parser.h"
 
 namespace tickforge {
 
