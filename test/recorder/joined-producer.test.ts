@@ -1,8 +1,32 @@
-// A second producer of a journal; here in the recorder's own process, which makes no difference to it.
+// A second producer of a journal. Where it makes no difference to it, in the recorder's own process.
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { verify } from '../../src/log/verify.ts'
 import { JoinedProducer } from '../../src/recorder/joined-producer.ts'
 import { Journal } from '../../src/recorder/journal.ts'
+import { eventually } from '../helpers/eventually.ts'
+import { readAll } from '../helpers/logs.ts'
 import { temporaryDirectory } from '../helpers/temporary.ts'
+
+const BUILT = fileURLToPath(new URL('../../dist/recorder/joined-producer.js', import.meta.url))
+
+/** A program that publishes `count` text records and goes on as `then` says. */
+const program = (directory: string, count: number, then: string): string[] => [
+  '--input-type=module',
+  '--eval',
+  `import { JoinedProducer } from ${JSON.stringify(BUILT)}
+   const producer = new JoinedProducer({ directory: ${JSON.stringify(directory)}, ringBytes: 1 << 20 })
+   const connection = producer.nextConnection()
+   for (let i = 0; i < ${count}; i++) {
+     producer.frame({ low: i, high: 401200000 }, connection, i + 1, (writer) => {
+       const record = writer.begin(9, 1, 0x80, 0, 0, -2147483648)
+       writer.putNoId(record, 48)
+     })
+   }
+   ${then}`,
+]
 
 const journalIn = (directory: string): Journal => new Journal({ directory, name: 'main', ringBytes: 1 << 20 })
 
@@ -23,6 +47,32 @@ describe('a producer that joins the journal of another process', () => {
     expect(() => producer.check()).toThrow(expect.objectContaining({ code: 'TF_NOT_RECORDING' }))
     expect(() => new JoinedProducer({ directory })).toThrow(expect.objectContaining({ code: 'TF_NOT_RECORDING' }))
     producer.close()
+  })
+
+  it('has what it published recorded and made durable beside that of the recorder', async () => {
+    const directory = temporaryDirectory()
+    const journal = journalIn(directory)
+    execFileSync(process.execPath, program(directory, 40_000, 'await producer.durable(); producer.close()'))
+    expect(journal.watermarks().durable).toBe(40_000n)
+    await journal.close()
+    const frames = readAll(directory, { types: ['text'] }).map(({ frame }) => frame)
+    expect(frames).toEqual(Array.from({ length: 40_000 }, (_, i) => i + 1))
+    expect(verify(directory)).toMatchObject({ ok: true, drops: 0, gaps: 0 })
+  })
+
+  it('loses nothing that it published when it is killed, and frees its place', async () => {
+    const directory = temporaryDirectory()
+    const journal = journalIn(directory)
+    const child = spawn(
+      process.execPath,
+      program(directory, 1000, 'producer.publish(); console.log(1); setInterval(() => {}, 1000)'),
+    )
+    await once(child.stdout, 'data')
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    await eventually('all of it to be taken over', () => journal.watermarks().durable === 1000n)
+    await journal.close()
+    expect(readAll(directory, { types: ['text'] })).toHaveLength(1000)
   })
 
   it('gets numbers of instruments and connections that no other producer has', () => {
