@@ -47,15 +47,20 @@ void Intake::retire(std::uint32_t producer) {
 }
 
 Result<const RecordHead*> Intake::peek() {
+  const RecordHead* latest = nullptr;
   for (const auto& lane : lanes_) {
     const std::uint32_t available = lane->available();
     if (available == 0) continue;
     const auto* head = reinterpret_cast<const RecordHead*>(lane->ring().at(lane->taken()));
-    if (available <= lane->ring().capacity() && is_record(*head, available)) return head;
-    if (lane->producer() == 0) return no_records(*lane);
-    lane->cut_off();
+    if (available <= lane->ring().capacity() && is_record(*head, available)) {
+      if (latest == nullptr || head->ts_recv > latest->ts_recv) latest = head;
+    } else if (lane->producer() == 0) {
+      return no_records(*lane);
+    } else {
+      lane->cut_off();
+    }
   }
-  return nullptr;
+  return latest;
 }
 
 Intake::Filled Intake::fill_from_own(std::int64_t now, SegmentFile& segment, BlockBatch& batch) {

@@ -33,7 +33,8 @@ class Intake {
   /// ... or in no sealed one.
   bool has_unsealed_own() const { return has_own() || !lanes_.front()->draft.own().empty(); }
 
-  /// A record that can be taken, of whichever ring. The error: the first producer published something else; any other one
+  /// Of the records that come next in each ring, the one that was received last: a segment that begins now is of its day.
+  /// Nothing when all rings are empty. The error: the first producer published something else; any other one
   /// that did is cut off.
   Result<const RecordHead*> peek();
 

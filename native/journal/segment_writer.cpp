@@ -55,15 +55,28 @@ Result<bool> SegmentWriter::turn(std::int64_t now) {
     publish_progress();
     return true;
   }
+  if (handled.value()) {
+    // Who waits is told before more is begun, which may take as long as the disk does.
+    publish_progress();
+    if (is_open() && all_durable()) (void)prepare();
+    return true;
+  }
   intake_.refresh();
   auto filled = fill(now);
   if (!filled) return filled;
   const bool started = start_io(now);
+  if (writing_ != nullptr) {
+    // Small blocks are written when submit_write() returns. Their sync must not wait until more has been written: that
+    // would be synced, and told of, a whole sync later.
+    auto written = handle_completions(now);
+    if (!written) return written;
+    if (written.value() && !failed_) (void)start_io(now);
+  }
   auto ended = end_segment();
   if (!ended) return ended;
   const bool seen_off = see_off();
   publish_progress();
-  return handled.value() || filled.value() || started || ended.value() || seen_off || prepare();
+  return filled.value() || started || ended.value() || seen_off || prepare();
 }
 
 void SegmentWriter::wait(std::int64_t wait_ns) {
@@ -382,6 +395,8 @@ Result<bool> SegmentWriter::begin_segment(std::int64_t now) {
     ts_recv = durable_.max_ts_recv;
     for (const Gap& gap : unsafe_gaps_) ts_recv = std::max(ts_recv, gap.head.ts_recv);
   }
+  // Never before the day of the segment that ended: the order of names is that of recording, also where one producer is
+  // late in its day.
   const std::int32_t day = restart_ ? first_day_ : std::max(day_of(ts_recv), first_day_);
   auto segment = SegmentFile::create(storage_, options_.directory, options_.journal, day);
   if (!segment) {
@@ -470,9 +485,13 @@ void SegmentWriter::abandon() {
 }
 
 bool SegmentWriter::see_off() {
+  bool said = false;
   for (const auto& lane : intake_.lanes()) {
     if (!lane->ended || lane->producer() == 0 || !lane->draft.empty() || !lane->all_durable()) continue;
-    if (lane->farewell == Lane::Farewell::kNone && !say_farewell(*lane)) continue;
+    if (lane->farewell == Lane::Farewell::kNone) {
+      if (!say_farewell(*lane)) continue;
+      said = true;
+    }
     if (lane->farewell == Lane::Farewell::kNoted) continue;
     for (const std::uint16_t number : preamble_.connections_of(lane->producer())) rings_.table().free_connection(number);
     preamble_.forget_connections(lane->producer());
@@ -480,11 +499,14 @@ bool SegmentWriter::see_off() {
     intake_.retire(lane->producer());
     return true;
   }
-  return false;
+  return said;
 }
 
 bool SegmentWriter::say_farewell(Lane& lane) {
   if (!is_open() || failed_ || ending_ != Ending::kNone || holds_rings_) return false;
+  // One at a time: whether a farewell is durable is known by the block that was sealed behind it, and it must neither be
+  // said twice, after a failure, nor be left out.
+  if (intake_.has_unsealed_own()) return false;
   std::vector<std::uint8_t> records;
   for (const std::uint16_t number : preamble_.connections_of(lane.producer())) {
     append_record(records, make_gap(GapCause::kUncleanStop, lane.last_ts_recv(), durable_.max_ts_recv,

@@ -44,7 +44,7 @@ struct WriterOptions {
   /// Wait for space when the disk is full; otherwise that is an error.
   bool waits_for_disk = false;
   /// Zeros that a writer with little to do has written ahead of its blocks, where they are synced one by one.
-  std::uint64_t zero_bytes = std::uint64_t{1} << 20;
+  std::uint64_t zero_bytes = std::uint64_t{256} << 10;
   /// Space that is kept back for an end on a full disk; 0 = none. For a writer that waits for space.
   std::uint64_t reserve_bytes = 0;
 };

@@ -104,11 +104,13 @@ TEST_F(SegmentWriterTest, HoldsABlockBackUntilItIsFullOrDue) {
 }
 
 TEST_F(SegmentWriterTest, GivesCellsBackOnlyAfterTheyAreWritten) {
+  faults_->holds_writes = true;
   while (ring_->reserve(1) != nullptr) publish(*ring_, make_trade(kNoon, 1));
   (void)writer_.turn(0);  // begins the segment
   (void)writer_.turn(0);  // fills a batch and starts its write
   EXPECT_TRUE(writer_.io_under_way());
   EXPECT_EQ(ring_->reserve(1), nullptr);
+  faults_->holds_writes = false;
   ASSERT_TRUE(settle());
   EXPECT_NE(ring_->reserve(1), nullptr);
 }
@@ -687,6 +689,16 @@ TEST_F(DurableWriterTest, SaysWhichConnectionsAProducerThatIsGoneLeftOpen) {
   EXPECT_EQ(drop.count, 12U);
   EXPECT_EQ(drop.producer, second.producer);
   EXPECT_EQ(drop.ts_first, kNoon + 2);
+}
+
+TEST_F(DurableWriterTest, SyncsASmallBlockInTheTurnThatWritesIt) {
+  publish(*ring_, make_trade(kNoon, 1));
+  ring_->ask_durable(1);
+  (void)writer_.turn(0);  // begins the segment
+  (void)writer_.turn(0);  // takes, writes, and begins the sync
+  EXPECT_EQ(faults_->syncs, 1U);
+  (void)writer_.turn(0);
+  EXPECT_EQ(ring_->progress().durable, 1U) << "told of before anything else is begun";
 }
 
 TEST_F(DurableWriterTest, WritesZerosAheadOfSmallBlocksAndCutsThemOff) {

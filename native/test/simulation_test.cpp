@@ -6,7 +6,7 @@ namespace tickforge::testing {
 namespace {
 
 TEST(SimulationTest, KeepsEveryPromiseWhateverTheDiskDoes) {
-  constexpr std::uint64_t kSeeds = 300;
+  constexpr std::uint64_t kSeeds = 1000;
   FaultCounts occurred{};
   std::uint64_t acknowledged = 0;
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {

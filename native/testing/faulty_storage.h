@@ -29,6 +29,8 @@ struct Faults {
   /// Syncs that succeed before `bad_syncs` fail with EIO; those after them claim success.
   std::atomic<std::int64_t> good_syncs{std::numeric_limits<std::int64_t>::max()};
   std::atomic<std::int64_t> bad_syncs{1};
+  /// A write that is done is told of only when this is taken back.
+  std::atomic<bool> holds_writes{false};
   /// A sync that has begun ends only when this is taken back.
   std::atomic<bool> holds_syncs{false};
   /// This many writes fail with write_error, from now on.
@@ -87,7 +89,12 @@ class FaultyStorage : public PosixStorage {
       ended_.sync_done = true;
       ended_.sync_result = left <= 0 && left > -faults_->bad_syncs ? -EIO : 0;
     }
-    return std::exchange(ended_, Completions{});
+    Completions ended = std::exchange(ended_, Completions{});
+    if (faults_->holds_writes) {
+      ended_.write_done = std::exchange(ended.write_done, false);
+      ended_.write_result = ended.write_result;
+    }
+    return ended;
   }
 
   int write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) override {
