@@ -98,6 +98,9 @@ class SegmentWriter {
   const SegmentFile* segment() const { return segment_.get(); }
 
  private:
+  /// How long a wait for I/O lasts before its end is looked for again.
+  static constexpr std::int64_t kWaitNs = 100'000'000;
+
   enum class SyncTarget { kNone, kSegment, kIndex };
   enum class Ending { kNone, kWanted, kLastBlockSealed };
 
