@@ -63,7 +63,6 @@ class LiveRings {
   void wait(std::int64_t timeout_ns, NothingNew nothing_new) {
     const std::uint32_t rung = table_->readers_bell.load(std::memory_order_seq_cst);
     for (const LiveRing& live : rings_) live.ring->announce_reader();
-    if (!fence_all_producers()) timeout_ns = std::min(timeout_ns, SpscRing::kUnfencedSleepNs);
     if (nothing_new() && !changed() && !writer_has_stopped()) futex_wait(table_->readers_bell, rung, timeout_ns);
   }
 
