@@ -133,7 +133,7 @@ Result<std::uint16_t> Client::open_connection(const std::string& venue, const st
   Connection record{};
   record.head.type = static_cast<std::uint8_t>(RecordType::kConnection);
   const auto number = static_cast<std::uint16_t>(connections_ == 65'535 ? 1 : connections_ + 1);
-  record.head.frame = std::uint64_t{number} << kFrameNumberBits;
+  record.head.frame = frame_of(number, 0);
   record.event = static_cast<std::uint8_t>(ConnectionEvent::kOpen);
   record.venue_length = static_cast<std::uint8_t>(venue.size());
   record.url_length = static_cast<std::uint16_t>(url.size());
@@ -148,7 +148,7 @@ Result<void> Client::close_connection(std::uint16_t connection, std::uint16_t cl
   if (reason.size() > 4000) return too_long("a text of a connection");
   Connection record{};
   record.head.type = static_cast<std::uint8_t>(RecordType::kConnection);
-  record.head.frame = std::uint64_t{connection} << kFrameNumberBits;
+  record.head.frame = frame_of(connection, 0);
   record.event = static_cast<std::uint8_t>(ConnectionEvent::kClose);
   record.close_code = close_code;
   record.reason_length = static_cast<std::uint16_t>(reason.size());

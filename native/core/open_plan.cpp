@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
-#include "journal/own_records.h"
+#include "format/loss_records.h"
 #include "journal/segment_index.h"
 #include "journal/segment_name.h"
 

@@ -77,6 +77,12 @@ static_assert(sizeof(RecordHead) == 32);
 static_assert(offsetof(RecordHead, ts_recv) == 8);
 
 inline constexpr unsigned kFrameNumberBits = 48;
+inline constexpr std::uint64_t kFrameNumberMask = (std::uint64_t{1} << kFrameNumberBits) - 1;
+
+/// What RecordHead::frame holds.
+constexpr std::uint64_t frame_of(std::uint16_t connection, std::uint64_t frame) {
+  return std::uint64_t{connection} << kFrameNumberBits | (frame & kFrameNumberMask);
+}
 
 struct Trade {
   RecordHead head;

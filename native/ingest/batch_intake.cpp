@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "format/record.h"
 #include "format/record_check.h"
+#include "format/loss_records.h"
 #include "ingest/connection_records.h"
 
 namespace tickforge {
@@ -224,7 +225,7 @@ bool BatchIntake::end_connections() {
     const std::uint32_t cells = 1 + connection_cells(texts);
     std::uint8_t* memory = context_.appender.space(cells);
     if (memory == nullptr) return false;
-    const Gap gap = make_disconnect_gap(open.number, newest_ts_, context_.now);
+    const Gap gap = make_gap(GapCause::kDisconnect, newest_ts_, context_.now, frame_of(open.number, 0));
     std::memcpy(memory, &gap, sizeof gap);
     write_connection(memory + sizeof gap, ConnectionEvent::kClose, open.number, kClosedAbnormally, texts, context_.now);
     context_.appender.keep(cells);

@@ -34,19 +34,4 @@ void write_connection(std::uint8_t* memory, ConnectionEvent event, std::uint16_t
   }
 }
 
-Gap make_disconnect_gap(std::uint16_t connection, std::int64_t ts_last_good, std::int64_t now) {
-  Gap gap{};
-  gap.head.cells = 1;
-  gap.head.type = static_cast<std::uint8_t>(RecordType::kGap);
-  gap.head.flags = kFlagLast;
-  gap.head.ts_recv = now;
-  gap.head.ts_event = kNoneI64;
-  gap.head.frame = frame_of(connection, 0);
-  gap.expected_id = kNoneU64;
-  gap.received_id = kNoneU64;
-  gap.ts_last_good = ts_last_good;
-  gap.cause = static_cast<std::uint8_t>(GapCause::kDisconnect);
-  return gap;
-}
-
 }  // namespace tickforge

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "format/loss_records.h"
 #include "ingest/connection_records.h"
 
 namespace tickforge {
@@ -141,7 +142,7 @@ bool LineSession::leave(bool in_order) {
   context_.stats.connections.subtract();
   if (source_.connection == 0) return true;
   if (!in_order) {
-    const Gap gap = make_disconnect_gap(source_.connection, newest_ts_, context_.now);
+    const Gap gap = make_gap(GapCause::kDisconnect, newest_ts_, context_.now, frame_of(source_.connection, 0));
     std::memcpy(context_.appender.space(1), &gap, sizeof gap);
     context_.appender.keep(1);
   }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "ring/ring_producer.h"
+#include "format/loss_records.h"
 
 namespace tickforge {
 

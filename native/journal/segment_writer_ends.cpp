@@ -204,7 +204,7 @@ bool SegmentWriter::say_farewell(Lane& lane) {
   std::vector<std::uint8_t> records;
   for (const std::uint16_t number : preamble_.connections_of(lane.producer())) {
     append_record(records, make_gap(GapCause::kUncleanStop, lane.last_ts_recv(), durable_.max_ts_recv,
-                                    std::uint64_t{number} << kFrameNumberBits));
+                                    frame_of(number, 0)));
   }
   if (const auto drop = lane.unrecorded_drop(durable_.max_ts_recv)) append_record(records, *drop);
   lane.farewell = records.empty() ? Lane::Farewell::kDurable : Lane::Farewell::kNoted;

@@ -8,12 +8,6 @@
 namespace tickforge {
 namespace {
 
-constexpr std::uint64_t kFrameNumberMask = (std::uint64_t{1} << kFrameNumberBits) - 1;
-
-std::uint64_t frame_of(const LineSource& source) {
-  return std::uint64_t{source.connection} << kFrameNumberBits | (source.rows & kFrameNumberMask);
-}
-
 /// A row's own records and, if it has columns left over, its text.
 std::uint32_t line_cells_max(std::size_t bytes) { return RowMapper::cells_max(bytes) + text_cells(bytes); }
 
@@ -48,7 +42,7 @@ std::uint32_t LineIngest::cells_min() const { return line_cells_max(state_->pars
 void LineIngest::State::take_row(const LineRow& row, LineSource& source, std::int64_t ts_recv, CellBuffer& out) {
   source.rows += 1;
   counts.lines += 1;
-  const std::uint64_t frame = frame_of(source);
+  const std::uint64_t frame = frame_of(source.connection, source.rows);
   const std::uint64_t definitions = book.definitions();
   const MappedRow mapped = mapper.map(row, ts_recv, frame, out);
   counts.definitions += book.definitions() - definitions;
@@ -78,7 +72,7 @@ void LineIngest::State::take_fault(LineSource& source, std::string_view bytes, b
     source.fault_row = source.rows;
     source.fault = fault;
   }
-  write_text(TextReason::kUnparseable, binary, bytes, ts_recv, frame_of(source), out);
+  write_text(TextReason::kUnparseable, binary, bytes, ts_recv, frame_of(source.connection, source.rows), out);
 }
 
 FeedResult LineIngest::feed(LineSource& source, const char* begin, const char* end, std::int64_t ts_recv, bool at_end,

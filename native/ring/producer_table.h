@@ -25,7 +25,6 @@ struct ProducerSlot {
   std::atomic<std::uint32_t> state;       // SlotState
   std::atomic<std::uint32_t> generation;  // counts the producers that have had this slot
   std::atomic<std::uint32_t> process_id;
-  std::atomic<std::uint32_t> ring_bytes;  // in units of 4 KiB, cells only
   std::atomic<std::uint64_t> process_started;  // clock ticks since boot: tells a process from a later one of the same number
   std::uint8_t padding[40];
 };

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "format/loss_records.h"
+
 namespace tickforge {
 namespace {
 
@@ -9,19 +11,6 @@ namespace {
 constexpr std::int64_t kWaitNs = 1'000'000'000;
 
 }  // namespace
-
-Drop make_drop(std::uint64_t records, std::int64_t ts_first, std::int64_t ts_recv) {
-  Drop drop{};
-  drop.head.cells = 1;
-  drop.head.type = static_cast<std::uint8_t>(RecordType::kDrop);
-  drop.head.flags = kFlagLast;
-  drop.head.ts_recv = ts_recv;
-  drop.head.ts_event = kNoneI64;
-  drop.count = records;
-  drop.ts_first = ts_first;
-  drop.cause = static_cast<std::uint8_t>(GapCause::kOverflow);
-  return drop;
-}
 
 std::uint8_t* RingProducer::reserve(std::uint32_t count, std::int64_t ts_recv) {
   if (!owes_drop_record_) return ring_->reserve(count);

@@ -37,7 +37,4 @@ class RingProducer {
   bool owes_drop_record_ = false;
 };
 
-/// A drop record: `records` were refused from `ts_first` to `ts_recv`, of all instruments.
-Drop make_drop(std::uint64_t records, std::int64_t ts_first, std::int64_t ts_recv);
-
 }  // namespace tickforge

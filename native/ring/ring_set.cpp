@@ -91,7 +91,6 @@ Result<Inlet> make_ring(ProducerTable& table, const std::string& directory, std:
     return ring.error();
   }
   ring.value()->share_bells(table.writer_bell, table.readers_bell);
-  slot.ring_bytes.store(static_cast<std::uint32_t>(bytes / 4096), std::memory_order_relaxed);
   return Inlet{producer, generation, ring.take(), false};
 }
 

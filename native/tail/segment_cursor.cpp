@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/crc32c.h"
+#include "format/loss_records.h"
 #include "journal/block_walk.h"
 #include "journal/file_window.h"
 
@@ -14,21 +15,6 @@ namespace {
 
 /// Read at once: several blocks of a busy recorder.
 constexpr std::size_t kReadAhead = 4 * kBlockBytesTarget;
-
-/// As replay makes it (docs/FORMAT.md, "End of the log").
-Gap make_gap(std::uint64_t first, std::uint64_t end, std::int64_t ts_before, std::int64_t ts_after) {
-  Gap gap{};
-  gap.head.cells = 1;
-  gap.head.type = static_cast<std::uint8_t>(RecordType::kGap);
-  gap.head.flags = kFlagLast;
-  gap.head.ts_recv = ts_after;
-  gap.head.ts_event = kNoneI64;
-  gap.expected_id = first;
-  gap.received_id = end;
-  gap.ts_last_good = ts_before;
-  gap.cause = static_cast<std::uint8_t>(GapCause::kCorruptBlock);
-  return gap;
-}
 
 }  // namespace
 
@@ -182,7 +168,11 @@ std::optional<Gap> SegmentCursor::take_gap() {
   if (!lost_) return std::nullopt;
   const Lost lost = *lost_;
   lost_.reset();
-  return make_gap(lost.first, lost.end, lost.ts_before, lost.ts_after);
+  // As replay makes it (docs/FORMAT.md, "End of the log").
+  Gap gap = make_gap(GapCause::kCorruptBlock, lost.ts_before, lost.ts_after);
+  gap.expected_id = lost.first;
+  gap.received_id = lost.end;
+  return gap;
 }
 
 }  // namespace tickforge
