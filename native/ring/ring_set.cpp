@@ -2,8 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,13 +12,6 @@
 
 namespace tickforge {
 namespace {
-
-constexpr std::size_t kTableBytes = (sizeof(ProducerTable) + 4095) / 4096 * 4096;
-
-std::string table_path(const std::string& directory) { return directory + "/producers"; }
-
-/// Takes the lock that the writer of a table holds as long as it lives; false while one does.
-bool hold(const UniqueFd& table) { return ::flock(table.get(), LOCK_EX | LOCK_NB) == 0; }
 
 /// Removes the shared memory of journals whose writers were killed: nobody may ever record into those again.
 void remove_left_behind(const std::string& directory) {
@@ -34,7 +25,7 @@ void remove_left_behind(const std::string& directory) {
     const std::string other = base + "/" + name;
     const UniqueFd table(::open(table_path(other).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     // Without a table it may be one that is being made.
-    if (table && hold(table)) remove_shared_directory(other);
+    if (table && lock_for_writer(table)) remove_shared_directory(other);
   }
 }
 
@@ -112,7 +103,7 @@ Result<std::unique_ptr<RingSet>> RingSet::create(const std::string& directory, s
   if (!file) return file.error();
   auto memory = map_shared(file.value(), 0, kTableBytes, Access::kReadWrite, path);
   if (!memory) return memory.error();
-  (void)hold(file.value());
+  (void)lock_for_writer(file.value());
   auto set = std::unique_ptr<RingSet>(new RingSet(directory, file.take(), memory.take()));
   auto first = set->add(ring_bytes);
   if (!first) return first.error();
@@ -229,47 +220,24 @@ void RingSet::stop(RingState state) {
   if (!directory_.empty()) remove_shared_directory(directory_);
 }
 
-Result<MappedRegion> open_producer_table(const std::string& shared_directory) {
-  const std::string path = table_path(shared_directory);
-  const UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-  if (!file) {
-    const char* code = errno == ENOENT ? "TF_NOT_RECORDING" : "TF_SHARED_MEMORY";
-    return system_error(code, "finding the journal's shared memory", path, errno);
-  }
-  struct stat status{};
-  // A writer that was killed leaves its table behind.
-  if (hold(file)) return Error{"TF_NOT_RECORDING", "the recorder of '" + path + "' was killed", path, 0};
-  const bool sized = ::fstat(file.get(), &status) == 0 && static_cast<std::size_t>(status.st_size) == kTableBytes;
-  if (!sized) return Error{"TF_SHARED_MEMORY", "'" + path + "' is not of this version", path, 0};
-  auto memory = map_shared(file, 0, kTableBytes, Access::kReadWrite, path);
-  if (!memory) return memory.error();
-  const auto* table = reinterpret_cast<const ProducerTable*>(memory.value().data());
-  if (table->magic != ProducerTable::kMagic || table->version != ProducerTable::kVersion) {
-    return Error{"TF_SHARED_MEMORY", "'" + path + "' is not of this version", path, 0};
-  }
-  return memory;
-}
-
 Result<std::unique_ptr<JoinedRing>> JoinedRing::open(const std::string& data_directory, const std::string& journal,
                                                      std::size_t ring_bytes) {
   auto directory = shared_directory_of(data_directory, journal);
   if (!directory) return directory.error();
-  auto memory = open_producer_table(directory.value());
-  if (!memory) return memory.error();
-  auto* table = reinterpret_cast<ProducerTable*>(memory.value().data());
-  if (table->ended.load(std::memory_order_acquire) != 0) {
+  auto table = SharedTable::open(directory.value());
+  if (!table) return table.error();
+  if (table.value().writer_has_stopped()) {
     return Error{"TF_NOT_RECORDING", "nobody records into journal '" + journal + "' of '" + data_directory + "'",
                  data_directory, 0};
   }
-  auto made = make_ring(*table, directory.value(), ring_bytes);
+  auto made = make_ring(*table.value().get(), directory.value(), ring_bytes);
   if (!made) return made.error();
-  set_state(*table, made.value().producer, SlotState::kOpen);
-  return std::unique_ptr<JoinedRing>(new JoinedRing(memory.take(), made.value()));
+  set_state(*table.value().get(), made.value().producer, SlotState::kOpen);
+  return std::unique_ptr<JoinedRing>(new JoinedRing(table.take(), made.value()));
 }
 
-JoinedRing::JoinedRing(MappedRegion memory, const Inlet& inlet)
-    : memory_(std::move(memory)), table_(reinterpret_cast<ProducerTable*>(memory_.data())), inlet_(inlet) {}
+JoinedRing::JoinedRing(SharedTable table, const Inlet& inlet) : table_(std::move(table)), inlet_(inlet) {}
 
-JoinedRing::~JoinedRing() { end_slot(*table_, inlet_); }
+JoinedRing::~JoinedRing() { end_slot(*table_.get(), inlet_); }
 
 }  // namespace tickforge

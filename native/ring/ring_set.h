@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "ring/producer_table.h"
+#include "ring/shared_table.h"
 #include "ring/spsc_ring.h"
 
 namespace tickforge {
@@ -100,21 +101,18 @@ class JoinedRing {
 
   SpscRing& ring() { return *inlet_.ring; }
   const std::shared_ptr<SpscRing>& shared_ring() const { return inlet_.ring; }
-  ProducerTable& table() { return *table_; }
+  ProducerTable& table() { return *table_.get(); }
   std::uint32_t producer() const { return inlet_.producer; }
-  /// The writer has stopped; records that are not durable will not be.
-  bool writer_ended() const { return table_->ended.load(std::memory_order_acquire) != 0; }
+  /// The writer has stopped or was killed; records that are not durable will not be. A system call.
+  bool writer_ended() const { return table_.writer_is_gone(); }
 
  private:
-  JoinedRing(MappedRegion memory, const Inlet& inlet);
+  JoinedRing(SharedTable table, const Inlet& inlet);
 
-  MappedRegion memory_;
-  ProducerTable* table_;
+  SharedTable table_;
   Inlet inlet_;
 };
 
-/// The table of a journal that is being recorded, mapped for a live reader. Errors: TF_NOT_RECORDING, TF_SHARED_MEMORY.
-Result<MappedRegion> open_producer_table(const std::string& shared_directory);
 /// File of a producer's ring in the shared directory.
 std::string ring_path(const std::string& shared_directory, std::uint32_t producer, std::uint32_t generation);
 

@@ -10,32 +10,17 @@ namespace tickforge {
 bool LiveRings::attach() {
   auto directory = shared_directory_of(data_directory_, journal_);
   if (!directory) return false;
-  auto memory = open_producer_table(directory.value());
-  if (!memory) return false;
+  auto table = SharedTable::open(directory.value());
+  if (!table || table.value().writer_has_stopped()) return false;
   shared_directory_ = directory.take();
-  memory_ = memory.take();
-  table_ = reinterpret_cast<ProducerTable*>(memory_.data());
+  table_ = table.take();
   seen_changes_ = 0;
-  if (!writer_is_gone()) return true;
-  // A recorder that was killed leaves its table behind.
-  detach();
-  return false;
+  return true;
 }
 
 void LiveRings::detach() {
   rings_.clear();
-  table_ = nullptr;
-  memory_.reset();
-}
-
-bool LiveRings::writer_is_gone() const {
-  if (writer_has_stopped()) return true;
-  const std::uint64_t started = process_started(writer_process());
-  if (started == 0) return true;
-  // Producer 0 is the writer's own: its slot tells the process from a later one of the same number.
-  const ProducerSlot& first = table_->slots[0];
-  return first.process_id.load(std::memory_order_acquire) == writer_process() &&
-         first.process_started.load(std::memory_order_relaxed) != started;
+  table_ = SharedTable{};
 }
 
 void LiveRings::refresh() {

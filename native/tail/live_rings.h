@@ -7,8 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/mapped_region.h"
-#include "ring/producer_table.h"
+#include "ring/shared_table.h"
 #include "ring/spsc_ring.h"
 
 namespace tickforge {
@@ -39,13 +38,13 @@ class LiveRings {
   LiveRings(const std::string& data_directory, std::string journal)
       : data_directory_(data_directory), journal_(std::move(journal)) {}
 
-  bool attached() const { return table_ != nullptr; }
+  bool attached() const { return static_cast<bool>(table_); }
   /// Maps the table of a recorder that lives; false when there is none.
   bool attach();
   void detach();
-  /// The recorder has stopped or died. Reads /proc: not for every look.
-  bool writer_is_gone() const;
-  bool writer_has_stopped() const { return table_->ended.load(std::memory_order_acquire) != 0; }
+  /// The recorder has stopped or died. A system call: not for every look.
+  bool writer_is_gone() const { return table_.writer_is_gone(); }
+  bool writer_has_stopped() const { return table_.writer_has_stopped(); }
   /// Tells the recorder's process from every other one, but for those of another boot of the machine.
   std::uint64_t life() const { return table_->slots[0].process_started.load(std::memory_order_relaxed); }
   std::uint32_t writer_process() const { return table_->process_id.load(std::memory_order_relaxed); }
@@ -70,8 +69,7 @@ class LiveRings {
   std::string data_directory_;
   std::string journal_;
   std::string shared_directory_;
-  MappedRegion memory_;
-  ProducerTable* table_ = nullptr;
+  SharedTable table_;
   std::vector<LiveRing> rings_;
   std::uint32_t seen_changes_ = 0;
 };

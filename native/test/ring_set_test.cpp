@@ -130,6 +130,30 @@ TEST_F(RingSetTest, TellsAProducerThatTheWriterWasKilled) {
   EXPECT_TRUE(RingSet::create(shared(), SpscRing::kBytesMin)) << "what it left behind is cleared away";
 }
 
+TEST_F(RingSetTest, TellsAProducerThatTheWriterIsKilledWhileItPublishes) {
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const pid_t recorder = ::fork();
+  if (recorder == 0) {
+    auto set = RingSet::create(shared(), SpscRing::kBytesMin);
+    (void)!::write(ready[1], "r", 1);
+    for (;;) ::pause();
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  auto joined = JoinedRing::open(data_, "main", SpscRing::kBytesMin);
+  ASSERT_TRUE(joined);
+  auto other = JoinedRing::open(data_, "main", SpscRing::kBytesMin);
+  ASSERT_TRUE(other);
+  EXPECT_FALSE(joined.value()->writer_ended());
+  ::kill(recorder, SIGKILL);
+  ::waitpid(recorder, nullptr, 0);
+  EXPECT_TRUE(joined.value()->writer_ended());
+  EXPECT_TRUE(other.value()->writer_ended()) << "one that looks does not pass for the writer";
+  ::close(ready[0]);
+  ::close(ready[1]);
+}
+
 TEST_F(RingSetTest, SaysWhichFileIsMissingWhenThereIsNoSharedMemory) {
   ::setenv("TICKFORGE_SHM", "/tmp/there-is-no-such-place", 1);
   auto refused = RingSet::create(shared(), SpscRing::kBytesMin);

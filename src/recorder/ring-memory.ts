@@ -128,7 +128,7 @@ export class RingMemory implements CellMemory {
       // Pairs with the writer's release of the tail: cells before it are no longer read.
       const limit = (Atomics.load(this.#control, RING_TAIL) + this.#capacity) | 0
       if (((limit - position - cells) | 0) >= 0) return limit
-      this.check()
+      this.#throwIfEnded()
       // What waits for room must not wait for its own frames. From here on `needed` counts from the ring's head.
       this.publishAll()
       if (first) this.waits++
@@ -156,10 +156,11 @@ export class RingMemory implements CellMemory {
     else if (((position - Atomics.load(this.#control, RING_WAKE_POSITION)) | 0) >= 0) this.#native.wake()
   }
 
-  /** Throws the writer's error if it has stopped. */
+  /** Throws the writer's error if it has stopped. One load while it has not; a writer that was killed has said nothing. */
   check(): void {
     if (Atomics.load(this.#control, RING_ERROR) === 0) return
-    throw fromNative(this.#native.error() ?? { code: 'TF_IO', message: 'the writer stopped' })
+    this.#throwIfEnded()
+    throw new TickforgeError('TF_IO', 'the writer stopped')
   }
 
   /** Counts what was refused. The words are shared: the writer puts what is left of them on record when the journal ends. */
@@ -192,6 +193,12 @@ export class RingMemory implements CellMemory {
     this.#willPublish = true
     unpublished.add(this)
     settled.then(this.#atEndOfTurn)
+  }
+
+  /** Throws also when the writer was killed, which only its owner can find out. */
+  #throwIfEnded(): void {
+    const error = this.#native.error()
+    if (error !== null) throw fromNative(error)
   }
 
   #refuseIfHopeless(records: number): void {

@@ -1,5 +1,5 @@
 // A second producer of a journal. Where it makes no difference to it, in the recorder's own process.
-import { execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
@@ -11,6 +11,7 @@ import { readAll } from '../helpers/logs.ts'
 import { temporaryDirectory } from '../helpers/temporary.ts'
 
 const BUILT = fileURLToPath(new URL('../../dist/recorder/joined-producer.js', import.meta.url))
+const BUILT_JOURNAL = fileURLToPath(new URL('../../dist/recorder/journal.js', import.meta.url))
 
 /** A program that publishes `count` text records and goes on as `then` says. */
 const program = (directory: string, count: number, then: string): string[] => [
@@ -27,6 +28,26 @@ const program = (directory: string, count: number, then: string): string[] => [
    }
    ${then}`,
 ]
+
+/** A recorder that does nothing but live, until it is killed. */
+async function recorderIn(directory: string): Promise<ChildProcess> {
+  const recorder = spawn(process.execPath, [
+    '--input-type=module',
+    '--eval',
+    `import { Journal } from ${JSON.stringify(BUILT_JOURNAL)}
+     globalThis.journal = new Journal({ directory: ${JSON.stringify(directory)}, name: 'main', ringBytes: 1 << 20 })
+     console.log(1)
+     setInterval(() => {}, 1000)`,
+  ])
+  await once(recorder.stdout, 'data')
+  return recorder
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  const exit = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exit
+}
 
 const journalIn = (directory: string): Journal => new Journal({ directory, name: 'main', ringBytes: 1 << 20 })
 
@@ -49,6 +70,24 @@ describe('a producer that joins the journal of another process', () => {
     producer.close()
   })
 
+  it.each(['block', 'drop'] as const)('is told when the recorder is killed (%s)', async (whenFull) => {
+    const directory = temporaryDirectory()
+    const recorder = await recorderIn(directory)
+    const producer = new JoinedProducer({ directory, ringBytes: 1 << 20, whenFull })
+    await kill(recorder)
+    const write = (frame: number) =>
+      producer.frame({ low: frame, high: 401_200_000 }, 1, frame, (writer) => {
+        writer.putNoId(writer.begin(9, 1, 0x80, 0, 0, -2_147_483_648), 48)
+      })
+    write(1)
+    await expect(producer.durable()).rejects.toThrow(expect.objectContaining({ code: 'TF_NOT_RECORDING' }))
+    const fillTheRing = () => {
+      for (let frame = 2; frame < 20_000; frame++) write(frame)
+    }
+    expect(fillTheRing).toThrow(expect.objectContaining({ code: 'TF_NOT_RECORDING' }))
+    producer.close()
+  })
+
   it('has what it published recorded and made durable beside that of the recorder', async () => {
     const directory = temporaryDirectory()
     const journal = journalIn(directory)
@@ -68,8 +107,7 @@ describe('a producer that joins the journal of another process', () => {
       program(directory, 1000, 'producer.publish(); console.log(1); setInterval(() => {}, 1000)'),
     )
     await once(child.stdout, 'data')
-    child.kill('SIGKILL')
-    await once(child, 'exit')
+    await kill(child)
     await eventually('all of it to be taken over', () => journal.watermarks().durable === 1000n)
     await journal.close()
     expect(readAll(directory, { types: ['text'] })).toHaveLength(1000)
