@@ -152,7 +152,9 @@ WriterLoop::Asked Recorder::asked() const {
 }
 
 void Recorder::run(const StorageFactory& make, const OpenPlan& plan) {
-  const std::unique_ptr<Storage> storage = make();
+  // Who leaves durability to the operating system wants its page cache.
+  const bool direct = writer_options_.durability.keeps_until_durable();
+  const std::unique_ptr<Storage> storage = make(direct ? WritePath::kDirect : WritePath::kPageCache);
   WriterLoop loop(*storage, *rings_, writer_options_);
   Result<void> result = loop.begin(plan, monotonic_ns());
   if (result) result = record(loop);

@@ -55,7 +55,7 @@ struct RecoveryReport {
 };
 
 /// Makes the storage; called on the writer thread.
-using StorageFactory = std::function<std::unique_ptr<Storage>()>;
+using StorageFactory = std::function<std::unique_ptr<Storage>(WritePath)>;
 
 class Recorder {
  public:

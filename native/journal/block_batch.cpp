@@ -1,16 +1,12 @@
 #include "journal/block_batch.h"
 
+#include <cstdlib>
+#include <cstring>
+
 #include "base/assert.h"
 #include "base/crc32c.h"
 
 namespace tickforge {
-namespace {
-
-alignas(64) constexpr std::uint8_t kZeros[kBlockAlign] = {};
-constexpr std::size_t kPartsPerBlock = 4;  // header, own records, ring records, padding
-static_assert(BlockBatch::kBlocksMax * kPartsPerBlock <= GatheredWrite::kPartsMax);
-
-}  // namespace
 
 void seal_header(BlockHeader& header) {
   header.magic = kBlockMagic;
@@ -18,22 +14,27 @@ void seal_header(BlockHeader& header) {
   header.header_crc = crc32c(&header, offsetof(BlockHeader, header_crc));
 }
 
+void BlockBatch::Free::operator()(std::uint8_t* memory) const { std::free(memory); }
+
+BlockBatch::BlockBatch()
+    : memory_(static_cast<std::uint8_t*>(std::aligned_alloc(kBlockAlign, kBlocksMax * kBlockBytesTarget))) {
+  TF_ASSERT(memory_ != nullptr);
+}
+
 void BlockBatch::add(Lane& lane, const BlockPlace& place, std::uint16_t extra_flags) {
   BlockDraft& draft = lane.draft;
-  const std::uint8_t* ring_cells = lane.ring().at(draft.ring_position());
   BlockHeader& header = next(place);
-  std::vector<std::uint8_t>& own = own_[count_];
-  own = draft.own();
+  std::uint8_t* payload = memory_.get() + bytes_ + sizeof header;
+  const std::size_t own_bytes = draft.own().size();
   const std::size_t ring_bytes = draft.ring_cells() * kCellBytes;
+  if (own_bytes > 0) std::memcpy(payload, draft.own().data(), own_bytes);
+  if (ring_bytes > 0) std::memcpy(payload + own_bytes, lane.ring().at(draft.ring_position()), ring_bytes);
   header.flags = static_cast<std::uint16_t>(draft.flags() | extra_flags | (lane.producer() << kBlockProducerShift));
   header.min_ts_recv = draft.min_ts_recv();
   header.max_ts_recv = draft.max_ts_recv();
   header.record_count = draft.records();
-  header.payload_length = static_cast<std::uint32_t>(own.size() + ring_bytes);
-  header.payload_crc = crc32c(ring_cells, ring_bytes, crc32c(own.data(), own.size()));
-  write_.add(&header, sizeof header);
-  write_.add(own.data(), own.size());
-  write_.add(ring_cells, ring_bytes);
+  header.payload_length = static_cast<std::uint32_t>(own_bytes + ring_bytes);
+  header.payload_crc = crc32c(payload, header.payload_length);
   if (draft.ring_cells() > 0) {
     sources_[count_] = {&lane, draft.ring_position() + draft.ring_cells(), draft.ring_records()};
   }
@@ -47,7 +48,6 @@ void BlockBatch::add_trailer(const BlockPlace& place, std::int64_t ts_recv, std:
   header.min_ts_recv = ts_recv;
   header.max_ts_recv = ts_recv;
   header.payload_crc = crc32c(nullptr, 0);
-  write_.add(&header, sizeof header);
   finish(header);
 }
 
@@ -64,17 +64,24 @@ BlockHeader& BlockBatch::next(const BlockPlace& place) {
 
 void BlockBatch::finish(BlockHeader& header) {
   seal_header(header);
+  std::uint8_t* block = memory_.get() + bytes_;
+  std::memcpy(block, &header, sizeof header);
   const std::size_t length = sizeof header + header.payload_length;
   const std::size_t padded = align_up(length, kBlockAlign);
-  write_.add(kZeros, padded - length);
+  std::memset(block + length, 0, padded - length);
   bytes_ += padded;
   count_ += 1;
 }
 
+void BlockBatch::advance(std::uint64_t written) {
+  TF_ASSERT(written <= unwritten_bytes());
+  written_ += written;
+}
+
 void BlockBatch::clear() {
-  write_.clear();
   count_ = 0;
   bytes_ = 0;
+  written_ = 0;
 }
 
 }  // namespace tickforge

@@ -1,14 +1,17 @@
-// Sealed blocks that go to the disk in one gathered write, straight from the ring's memory.
+// Sealed blocks that go to the disk in one write.
+//
+// They are copied out of the rings into memory that the disk can read directly (O_DIRECT): of all ways to the disk that is
+// the one that costs the least, because the kernel needs no fresh page for each page written. It also makes the CRC true
+// of what is written whatever a producer does to its ring meanwhile.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "format/segment.h"
 #include "journal/block_draft.h"
-#include "journal/gathered_write.h"
 #include "journal/lane.h"
 
 namespace tickforge {
@@ -24,6 +27,8 @@ class BlockBatch {
  public:
   static constexpr std::size_t kBlocksMax = 16;
 
+  BlockBatch();
+
   bool empty() const { return count_ == 0; }
   bool full() const { return count_ == kBlocksMax; }
   std::size_t size() const { return count_; }
@@ -37,25 +42,33 @@ class BlockBatch {
     std::uint32_t records = 0;
   };
   const Source& source(std::size_t i) const { return sources_[i]; }
-  GatheredWrite& write() { return write_; }
 
-  /// Seals the lane's draft as the next block. The draft's own records move here; the ring's stay in place until the batch
-  /// is written.
+  /// What is to be written next. It begins aligned to kBlockAlign unless a write stopped elsewhere.
+  const std::uint8_t* unwritten() const { return memory_.get() + written_; }
+  std::uint64_t unwritten_bytes() const { return bytes_ - written_; }
+  std::uint64_t written_bytes() const { return written_; }
+  void advance(std::uint64_t written);
+
+  /// Seals the lane's draft as the next block. The ring's cells stay in place until they are given back.
   void add(Lane& lane, const BlockPlace& place, std::uint16_t extra_flags);
   /// Adds a block without records, at a time that changes no order.
   void add_trailer(const BlockPlace& place, std::int64_t ts_recv, std::uint16_t flags);
   void clear();
 
  private:
+  struct Free {
+    void operator()(std::uint8_t* memory) const;
+  };
+
   BlockHeader& next(const BlockPlace& place);
   void finish(BlockHeader& header);
 
   std::array<BlockHeader, kBlocksMax> headers_{};
-  std::array<std::vector<std::uint8_t>, kBlocksMax> own_;
   std::array<Source, kBlocksMax> sources_{};
-  GatheredWrite write_;
+  std::unique_ptr<std::uint8_t, Free> memory_;  // for kBlocksMax blocks
   std::size_t count_ = 0;
   std::uint64_t bytes_ = 0;
+  std::uint64_t written_ = 0;
 };
 
 /// CRC and constant fields of a header whose other fields are set.

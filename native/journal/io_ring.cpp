@@ -1,7 +1,7 @@
 // The only file with io_uring calls.
 //
-// A buffered write is copied by a kernel worker where the file system cannot do it without blocking (ext4), so the
-// writer thread checks and seals the next blocks meanwhile.
+// A write is carried out by a kernel worker where the file system cannot do it without blocking (ext4), so the writer thread
+// checks and seals the next blocks meanwhile.
 #include <liburing.h>
 
 #include <cerrno>
@@ -15,9 +15,6 @@ namespace tickforge {
 namespace {
 
 constexpr unsigned kQueueDepth = 8;  // one write and one sync are under way at most
-/// So little is written and synced faster by this thread itself: handing it to a worker of the kernel and being woken
-/// again costs as much as the disk's own answer. The producers' rings take what comes meanwhile.
-constexpr std::size_t kSmallBytes = std::size_t{64} << 10;
 constexpr std::uint64_t kWriteTag = 1;
 constexpr std::uint64_t kSyncTag = 2;
 
@@ -31,19 +28,19 @@ int init_queue(io_uring& queue) {
 
 class IoRing final : public PosixStorage {
  public:
-  explicit IoRing(const io_uring& queue) : queue_(queue) {}
+  IoRing(const io_uring& queue, WritePath path) : PosixStorage(path), queue_(queue) {}
   IoRing(const IoRing&) = delete;
   IoRing& operator=(const IoRing&) = delete;
   ~IoRing() override { io_uring_queue_exit(&queue_); }
 
-  int submit_write(int file, const iovec* parts, std::size_t count, std::uint64_t offset) override {
-    std::size_t bytes = 0;
-    for (std::size_t i = 0; i < count; ++i) bytes += parts[i].iov_len;
-    unsynced_bytes_ += bytes;
-    if (bytes <= kSmallBytes) return PosixStorage::submit_write(file, parts, count, offset);
+  int submit_write(int file, const void* bytes, std::size_t length, std::uint64_t offset) override {
+    unsynced_bytes_ += length;
+    if (length <= kSmallBytes) return PosixStorage::submit_write(file, bytes, length, offset);
+    const int routed = route(file, bytes, length, offset);
+    direct_write_ = routed != file;
     io_uring_sqe* entry = io_uring_get_sqe(&queue_);
     TF_ASSERT(entry != nullptr);
-    io_uring_prep_writev(entry, file, parts, static_cast<unsigned>(count), offset);
+    io_uring_prep_write(entry, routed, bytes, static_cast<unsigned>(length), offset);
     io_uring_sqe_set_data64(entry, kWriteTag);
     return submit();
   }
@@ -83,10 +80,10 @@ class IoRing final : public PosixStorage {
     return result >= 0 || later ? 0 : result;
   }
 
-  static void take(const io_uring_cqe& completion, Completions& ended) {
+  void take(const io_uring_cqe& completion, Completions& ended) {
     if (completion.user_data == kWriteTag) {
       ended.write_done = true;
-      ended.write_result = completion.res;
+      ended.write_result = check_route(direct_write_, completion.res);
     } else if (completion.user_data == kSyncTag) {
       ended.sync_done = true;
       ended.sync_result = completion.res;
@@ -94,16 +91,17 @@ class IoRing final : public PosixStorage {
   }
 
   io_uring queue_;
+  bool direct_write_ = false;  // the one under way
   /// Handed over since the last sync began.
   std::size_t unsynced_bytes_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Storage> make_storage() {
+std::unique_ptr<Storage> make_storage(WritePath path) {
   io_uring queue{};
-  if (init_queue(queue) < 0) return std::make_unique<PosixStorage>();
-  return std::make_unique<IoRing>(queue);
+  if (init_queue(queue) < 0) return std::make_unique<PosixStorage>(path);
+  return std::make_unique<IoRing>(queue, path);
 }
 
 std::string storage_kind() {

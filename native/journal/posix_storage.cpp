@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +20,10 @@ namespace {
 
 int or_errno(std::int64_t result) { return result < 0 ? -errno : static_cast<int>(result); }
 
+int write_at(int file, const void* bytes, std::size_t length, std::uint64_t offset) {
+  return or_errno(::pwrite(file, bytes, length, static_cast<off_t>(offset)));
+}
+
 }  // namespace
 
 int PosixStorage::create(const std::string& path) {
@@ -27,7 +32,10 @@ int PosixStorage::create(const std::string& path) {
 
 int PosixStorage::open(const std::string& path) { return or_errno(::open(path.c_str(), O_RDWR | O_CLOEXEC)); }
 
-int PosixStorage::close(int file) { return or_errno(::close(file)); }
+int PosixStorage::close(int file) {
+  direct_.erase(file);
+  return or_errno(::close(file));
+}
 
 std::int64_t PosixStorage::size(int file) {
   struct stat status{};
@@ -50,10 +58,30 @@ int PosixStorage::sync_directory(const std::string& directory) {
   return or_errno(::fsync(handle.get()));
 }
 
-int PosixStorage::submit_write(int file, const iovec* parts, std::size_t count, std::uint64_t offset) {
+int PosixStorage::submit_write(int file, const void* bytes, std::size_t length, std::uint64_t offset) {
+  const int routed = route(file, bytes, length, offset);
   ended_.write_done = true;
-  ended_.write_result = or_errno(::pwritev(file, parts, static_cast<int>(count), static_cast<off_t>(offset)));
+  ended_.write_result = check_route(routed != file, write_at(routed, bytes, length, offset));
   return 0;
+}
+
+int PosixStorage::route(int file, const void* bytes, std::size_t length, std::uint64_t offset) {
+  // What every disk of today is content with; blocks and their memory are (kBlockAlign).
+  constexpr std::uint64_t kDirectAlign = 4096;
+  const bool aligned = (reinterpret_cast<std::uintptr_t>(bytes) | length | offset) % kDirectAlign == 0;
+  if (path_ == WritePath::kPageCache || length <= kSmallBytes || !aligned) return file;
+  auto found = direct_.find(file);
+  if (found == direct_.end()) {
+    const std::string path = "/proc/self/fd/" + std::to_string(file);
+    found = direct_.emplace(file, UniqueFd(::open(path.c_str(), O_RDWR | O_DIRECT | O_CLOEXEC))).first;
+  }
+  return found->second ? found->second.get() : file;
+}
+
+int PosixStorage::check_route(bool direct, int result) {
+  if (!direct || result != -EINVAL) return result;
+  path_ = WritePath::kPageCache;
+  return -EAGAIN;
 }
 
 int PosixStorage::submit_sync(int file) {
@@ -76,7 +104,7 @@ std::uint64_t PosixStorage::random_id() {
 }
 
 int PosixStorage::write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) {
-  return or_errno(::pwrite(file, bytes, length, static_cast<off_t>(offset)));
+  return write_at(file, bytes, length, offset);
 }
 
 int PosixStorage::sync_now(int file) { return or_errno(::fdatasync(file)); }

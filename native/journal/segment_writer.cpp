@@ -142,11 +142,11 @@ Result<void> SegmentWriter::on_write_done(BlockBatch& batch, int result, std::in
     return stall(error, now);
   }
   if (result > 0) {
-    batch.write().advance(static_cast<std::size_t>(result));
+    batch.advance(static_cast<std::uint64_t>(result));
     if (stalled_) segment_->space_returned();
     stalled_.reset();
   }
-  if (batch.write().left() == 0) {
+  if (batch.unwritten_bytes() == 0) {
     on_written(batch);
   } else if (!failed_) {
     submit(batch);
@@ -179,8 +179,8 @@ void SegmentWriter::on_written(BlockBatch& batch) {
 }
 
 void SegmentWriter::submit(BlockBatch& batch) {
-  const int started = storage_.submit_write(segment_->file(), batch.write().parts(), batch.write().count(),
-                                            segment_->end_offset() + batch.write().done());
+  const int started = storage_.submit_write(segment_->file(), batch.unwritten(), batch.unwritten_bytes(),
+                                            segment_->end_offset() + batch.written_bytes());
   if (started < 0) return fail(write_error("writing", segment_->path(), -started));
   writing_ = &batch;
 }
@@ -284,7 +284,7 @@ bool SegmentWriter::start_io(std::int64_t now) {
     filling_ ^= 1;
   }
   if (batch != nullptr) {
-    segment_->reserve_ahead(batch->write().left());
+    segment_->reserve_ahead(batch->unwritten_bytes());
     submit(*batch);
     moved = true;
   }

@@ -1,4 +1,4 @@
-// Turns the cells of the rings into blocks on the disk without copying them.
+// Turns the cells of the rings into blocks on the disk.
 //
 // A state machine for one thread: turn() never blocks, two batches take turns (one is written while the other fills), and
 // at most one sync is under way; what is written meanwhile waits for the next one. A ring gets its cells back when they

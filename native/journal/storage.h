@@ -4,8 +4,6 @@
 // makes the Error. One write and one sync may be under way at a time; both may be.
 #pragma once
 
-#include <sys/uio.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -20,6 +18,12 @@ struct Completions {
   bool sync_done = false;
   int write_result = 0;  // bytes, fewer than asked for when the write was cut short
   int sync_result = 0;
+};
+
+/// Where large writes go.
+enum class WritePath {
+  kPageCache,  // readers find them in memory, and a sync brings them to the disk
+  kDirect,     // past the page cache (O_DIRECT), where the file system can: a sync has less to do, and pages stay readers'
 };
 
 class Storage {
@@ -37,8 +41,8 @@ class Storage {
   /// Makes the directory's entries durable.
   virtual int sync_directory(const std::string& directory) = 0;
 
-  /// Starts a gathered write at `offset`. `parts` and the memory they name stay untouched until it is done.
-  virtual int submit_write(int file, const iovec* parts, std::size_t count, std::uint64_t offset) = 0;
+  /// Starts a write at `offset`. The bytes stay untouched until it is done.
+  virtual int submit_write(int file, const void* bytes, std::size_t length, std::uint64_t offset) = 0;
   /// Starts fdatasync: what was written before it, not what is being written, is durable when it succeeds.
   virtual int submit_sync(int file) = 0;
   /// Asks for the bytes to be brought to the disk soon, without waiting and without a promise: a later sync finds less to do.
@@ -63,7 +67,7 @@ class Storage {
 
 /// The kernel's files: through io_uring where it is allowed, with pwritev and fdatasync otherwise. The thread that
 /// calls this is the one that uses it.
-std::unique_ptr<Storage> make_storage();
+std::unique_ptr<Storage> make_storage(WritePath path);
 
 /// "io_uring", or "pwritev (io_uring: <reason>)".
 std::string storage_kind();

@@ -34,7 +34,7 @@ class RecorderTest : public ::testing::Test {
     return opened.take();
   }
   std::unique_ptr<Recorder> open_faulty(std::shared_ptr<Faults> faults) {
-    auto opened = Recorder::open(options(), [faults] { return std::make_unique<FaultyStorage>(faults); });
+    auto opened = Recorder::open(options(), [faults](WritePath) { return std::make_unique<FaultyStorage>(faults); });
     EXPECT_TRUE(opened);
     return opened.take();
   }
@@ -414,7 +414,7 @@ TEST_F(RecorderTest, ClosesWithTheErrorWhenTheDiskStaysFull) {
   auto faults = std::make_shared<Faults>();
   auto waiting = options();
   waiting.waits_for_disk = true;
-  auto opened = Recorder::open(waiting, [faults] { return std::make_unique<FaultyStorage>(faults); });
+  auto opened = Recorder::open(waiting, [faults](WritePath) { return std::make_unique<FaultyStorage>(faults); });
   ASSERT_TRUE(opened);
   Recorder& recorder = *opened.value();
   publish(*recorder.ring(), make_trade(realtime_ns(), 1));

@@ -206,7 +206,7 @@ TEST_F(SegmentPartsTest, WhatARecorderWroteAroundFailedSyncsIsReadOnce) {
   options.name = "test";
   options.ring_bytes = SpscRing::kBytesMin;
   options.flush_interval_ns = 1'000'000;
-  auto opened = Recorder::open(options, [faults] { return std::make_unique<testing::FaultyStorage>(faults); });
+  auto opened = Recorder::open(options, [faults](WritePath) { return std::make_unique<testing::FaultyStorage>(faults); });
   ASSERT_TRUE(opened);
   for (std::int64_t i = 1; i <= 12; ++i) {
     if (i % 4 == 2) faults->good_syncs = 0;

@@ -38,11 +38,10 @@ class BrokenStorage : public Storage {
   int sync_directory(const std::string& directory) override {
     return defect_ == Defect::kNeverSyncsTheDirectory ? 0 : disk_.sync_directory(directory);
   }
-  int submit_write(int file, const iovec* parts, std::size_t count, std::uint64_t offset) override {
-    wanted_ = 0;
-    for (std::size_t i = 0; i < count; ++i) wanted_ += static_cast<int>(parts[i].iov_len);
-    if (defect_ == Defect::kForgetsTheGapOfAFailure && offset == 0) return write_without_gap(file, parts, count);
-    return disk_.submit_write(file, parts, count, offset);
+  int submit_write(int file, const void* bytes, std::size_t length, std::uint64_t offset) override {
+    wanted_ = static_cast<int>(length);
+    if (defect_ == Defect::kForgetsTheGapOfAFailure && offset == 0) return write_without_gap(file, bytes, length);
+    return disk_.submit_write(file, bytes, length, offset);
   }
   int submit_sync(int file) override {
     if (defect_ == Defect::kAcknowledgesBeforeTheSync) {
@@ -74,12 +73,9 @@ class BrokenStorage : public Storage {
     return ended;
   }
   /// The gap record says that the recorder was stopped.
-  int write_without_gap(int file, const iovec* parts, std::size_t count) {
-    bytes_.clear();
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto* from = static_cast<const std::uint8_t*>(parts[i].iov_base);
-      bytes_.insert(bytes_.end(), from, from + parts[i].iov_len);
-    }
+  int write_without_gap(int file, const void* bytes, std::size_t length) {
+    const auto* from = static_cast<const std::uint8_t*>(bytes);
+    bytes_.assign(from, from + length);
     BlockHeader header;
     std::memcpy(&header, bytes_.data(), sizeof header);
     std::uint8_t* payload = bytes_.data() + sizeof header;
@@ -93,8 +89,7 @@ class BrokenStorage : public Storage {
     header.payload_crc = crc32c(payload, header.payload_length);
     seal_header(header);
     std::memcpy(bytes_.data(), &header, sizeof header);
-    const iovec whole{bytes_.data(), bytes_.size()};
-    return disk_.submit_write(file, &whole, 1, 0);
+    return disk_.submit_write(file, bytes_.data(), bytes_.size(), 0);
   }
   std::uint64_t random_id() override { return disk_.random_id(); }
   int write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) override {

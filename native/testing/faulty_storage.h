@@ -49,7 +49,7 @@ class FaultyStorage : public PosixStorage {
  public:
   explicit FaultyStorage(std::shared_ptr<Faults> faults) : faults_(std::move(faults)) {}
 
-  int submit_write(int file, const iovec* parts, std::size_t count, std::uint64_t offset) override {
+  int submit_write(int file, const void* bytes, std::size_t length, std::uint64_t offset) override {
     const std::uint64_t number = faults_->writes++;
     if (faults_->interrupts && number % 2 == 0) return end_write(number % 4 == 0 ? -EINTR : -EAGAIN);
     const std::uint64_t space = faults_->space;
@@ -59,12 +59,7 @@ class FaultyStorage : public PosixStorage {
       allowed = 0;
     }
     if (allowed == 0) return end_write(-faults_->write_error);
-    std::vector<iovec> cut;
-    for (std::size_t i = 0; i < count && allowed > 0; ++i) {
-      cut.push_back({parts[i].iov_base, std::min(parts[i].iov_len, allowed)});
-      allowed -= cut.back().iov_len;
-    }
-    PosixStorage::submit_write(file, cut.data(), cut.size(), offset);
+    PosixStorage::submit_write(file, bytes, std::min(length, allowed), offset);
     const Completions ended = PosixStorage::poll(0);
     if (ended.write_result > 0) written_ += static_cast<std::uint64_t>(ended.write_result);
     return end_write(ended.write_result);

@@ -20,22 +20,6 @@ constexpr std::int64_t kSecond = 1'000'000'000;
 
 std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-std::size_t length_of(const std::vector<iovec>& parts) {
-  std::size_t length = 0;
-  for (const iovec& part : parts) length += part.iov_len;
-  return length;
-}
-
-std::vector<std::uint8_t> gather(const std::vector<iovec>& parts, std::size_t length) {
-  std::vector<std::uint8_t> bytes;
-  bytes.reserve(length);
-  for (const iovec& part : parts) {
-    const auto* from = static_cast<const std::uint8_t*>(part.iov_base);
-    bytes.insert(bytes.end(), from, from + std::min(part.iov_len, length - bytes.size()));
-  }
-  return bytes;
-}
-
 }  // namespace
 
 std::string_view to_string(Fault fault) {
@@ -145,8 +129,7 @@ void SimulatedDisk::cut_power() {
   count(Fault::kPowerCut);
   trace_("power cut");
   if (write_) {
-    const Bytes bytes = gather(write_->parts, length_of(write_->parts));
-    write_->file->changes.push_back({false, write_->offset, bytes});
+    write_->file->changes.push_back({false, write_->offset, Bytes(write_->bytes, write_->bytes + write_->length)});
   }
   Entries survivors;
   for (const auto& [name, file] : durable_entries_) {
@@ -178,9 +161,9 @@ void SimulatedDisk::kill() {
   count(Fault::kKill);
   trace_("killed");
   if (write_) {
-    const std::size_t length = length_of(write_->parts);
+    const std::size_t length = write_->length;
     const std::size_t taken = random_.chance(300) ? length : random_.below(length + 1);
-    if (taken > 0) change(*write_->file, {false, write_->offset, gather(write_->parts, taken)});
+    if (taken > 0) change(*write_->file, {false, write_->offset, Bytes(write_->bytes, write_->bytes + taken)});
   }
   close_all();
 }
@@ -272,11 +255,11 @@ int SimulatedDisk::sync_directory(const std::string&) {
   return 0;
 }
 
-int SimulatedDisk::submit_write(int file, const iovec* parts, std::size_t count, std::uint64_t offset) {
+int SimulatedDisk::submit_write(int file, const void* bytes, std::size_t length, std::uint64_t offset) {
   TF_ASSERT(!write_);
   const auto& [name, opened] = open_.at(static_cast<std::size_t>(file));
   call("write", name + " at " + std::to_string(offset));
-  write_ = Write{opened, name, std::vector<iovec>(parts, parts + count), offset, end_of_call(), calls_};
+  write_ = Write{opened, name, static_cast<const std::uint8_t*>(bytes), length, offset, end_of_call(), calls_};
   return 0;
 }
 
@@ -315,13 +298,13 @@ Completions SimulatedDisk::poll(std::int64_t wait_ns) {
 
 int SimulatedDisk::end_write() {
   const Write write = *std::exchange(write_, std::nullopt);
-  std::size_t length = length_of(write.parts);
+  std::size_t length = write.length;
   if (occurs(rates_.interrupted, Fault::kInterrupted)) return random_.chance(500) ? -EINTR : -EAGAIN;
   if (occurs(rates_.write_error, Fault::kWriteError)) {
     excuses_.io_errors += 1;
     write.file->failed = true;
     const std::size_t taken = random_.below(length);
-    if (taken > 0) change(*write.file, {false, write.offset, gather(write.parts, taken)});
+    if (taken > 0) change(*write.file, {false, write.offset, Bytes(write.bytes, write.bytes + taken)});
     return -EIO;
   }
   if (length > 1 && occurs(rates_.short_write, Fault::kShortWrite)) length = random_.between(1, length - 1);
@@ -333,7 +316,7 @@ int SimulatedDisk::end_write() {
       return -ENOSPC;
     }
   }
-  change(*write.file, {false, write.offset, gather(write.parts, length)});
+  change(*write.file, {false, write.offset, Bytes(write.bytes, write.bytes + length)});
   return static_cast<int>(length);
 }
 

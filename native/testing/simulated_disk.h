@@ -119,7 +119,7 @@ class SimulatedDisk : public Storage {
   std::int64_t size(int file) override;
   int list(const std::string& directory, std::vector<std::string>& names) override;
   int sync_directory(const std::string& directory) override;
-  int submit_write(int file, const iovec* parts, std::size_t count, std::uint64_t offset) override;
+  int submit_write(int file, const void* bytes, std::size_t length, std::uint64_t offset) override;
   int submit_sync(int file) override;
   Completions poll(std::int64_t wait_ns) override;
   std::uint64_t random_id() override;
@@ -148,7 +148,8 @@ class SimulatedDisk : public Storage {
   struct Write {
     std::shared_ptr<File> file;
     std::string name;
-    std::vector<iovec> parts;
+    const std::uint8_t* bytes = nullptr;  // read when it ends, as a disk may
+    std::size_t length = 0;
     std::uint64_t offset = 0;
     std::int64_t ends_at = 0;
     std::uint64_t started = 0;
