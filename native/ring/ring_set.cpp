@@ -71,12 +71,13 @@ Error too_many() {
 }
 
 /// A ring in a claimed slot; the slot is free again when it cannot be made.
-Result<Inlet> make_ring(ProducerTable& table, const std::string& directory, std::size_t bytes) {
+Result<Inlet> make_ring(ProducerTable& table, const std::string& directory, std::size_t bytes, ProducerPlace place) {
   const std::uint32_t producer = claim_slot(table);
   if (producer == kProducersMax) return too_many();
   ProducerSlot& slot = table.slots[producer];
   const std::uint32_t generation = slot.generation.load(std::memory_order_relaxed);
-  auto ring = SpscRing::create(bytes, directory.empty() ? "" : ring_path(directory, producer, generation));
+  const std::string path = directory.empty() ? "" : ring_path(directory, producer, generation);
+  auto ring = SpscRing::create(bytes, path, place);
   if (!ring) {
     set_state(table, producer, SlotState::kFree);
     return ring.error();
@@ -129,7 +130,7 @@ RingSet::RingSet(std::string directory, UniqueFd file, MappedRegion memory)
 RingSet::~RingSet() { stop(RingState::kClosed); }
 
 Result<Inlet> RingSet::add(std::size_t ring_bytes) {
-  auto made = make_ring(*table_, directory_, ring_bytes);
+  auto made = make_ring(*table_, directory_, ring_bytes, ProducerPlace::kSameProcess);
   if (!made) return made.error();
   {
     const std::lock_guard lock(mutex_);
@@ -230,7 +231,7 @@ Result<std::unique_ptr<JoinedRing>> JoinedRing::open(const std::string& data_dir
     return Error{"TF_NOT_RECORDING", "nobody records into journal '" + journal + "' of '" + data_directory + "'",
                  data_directory, 0};
   }
-  auto made = make_ring(*table.value().get(), directory.value(), ring_bytes);
+  auto made = make_ring(*table.value().get(), directory.value(), ring_bytes, ProducerPlace::kOtherProcess);
   if (!made) return made.error();
   set_state(*table.value().get(), made.value().producer, SlotState::kOpen);
   return std::unique_ptr<JoinedRing>(new JoinedRing(table.take(), made.value()));

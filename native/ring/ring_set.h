@@ -62,6 +62,7 @@ class RingSet {
   void wait_for_data(Seen seen, std::uint32_t wanted, std::int64_t timeout_ns, Interrupted interrupted) {
     const std::uint32_t rung = table_->writer_bell.load(std::memory_order_seq_cst);
     for (std::size_t i = 0; i < inlets_.size(); ++i) inlets_[i].ring->announce_consumer(seen(i), wanted);
+    fence_own_threads();
     bool found = table_->changes.load(std::memory_order_seq_cst) != seen_changes_ || interrupted();
     for (std::size_t i = 0; i < inlets_.size() && !found; ++i) found = inlets_[i].ring->has_data(seen(i), wanted);
     if (!found) futex_wait(table_->writer_bell, rung, timeout_ns);

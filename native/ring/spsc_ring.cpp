@@ -13,7 +13,8 @@
 
 namespace tickforge {
 
-Result<std::shared_ptr<SpscRing>> SpscRing::create(std::size_t bytes, const std::string& path) {
+Result<std::shared_ptr<SpscRing>> SpscRing::create(std::size_t bytes, const std::string& path,
+                                                   ProducerPlace producer) {
   TF_ASSERT(std::has_single_bit(bytes) && bytes >= kBytesMin && bytes <= kBytesMax);
   auto file = create_shared(path, kControlBytes + bytes);
   if (!file) return file.error();
@@ -21,6 +22,7 @@ Result<std::shared_ptr<SpscRing>> SpscRing::create(std::size_t bytes, const std:
   if (!ring) return ring.error();
   Words* words = new (ring.value()->control_.data()) Words{};
   words->magic = kMagic;
+  ring.value()->fences_itself_ = producer == ProducerPlace::kOtherProcess || !register_for_fences();
   return ring;
 }
 

@@ -5,9 +5,10 @@
 // modulo 2^32; head - tail (modulo 2^32) cells are in use. Neither side enters the kernel unless the other one sleeps.
 //
 // How a sleeper is never missed: it reads its bell, sets its waiting word to 1 and then looks at the other side's
-// position again; the other side stores its position and then looks at the waiting word. Both are sequentially
-// consistent, so at least one of the two sees the other. Whoever takes the waiting word back to 0 rings the bell, which
-// changes it: a ring that comes between the last look and the sleep makes the kernel refuse the sleep.
+// position again; the other side stores its position and then looks at the waiting word. A full fence lies between the
+// two steps of each, so at least one of the two sees the other; a consumer makes it for the producers of its own process,
+// too (asymmetric_fence.h). Whoever takes the waiting word back to 0 rings the bell, which changes it: a ring that comes
+// between the last look and the sleep makes the kernel refuse the sleep.
 #pragma once
 
 #include <atomic>
@@ -22,6 +23,7 @@
 #include "base/mapped_region.h"
 #include "base/unique_fd.h"
 #include "format/record.h"
+#include "ring/asymmetric_fence.h"
 #include "ring/futex.h"
 #include "ring/shared_memory.h"
 
@@ -29,6 +31,12 @@ namespace tickforge {
 
 /// Why nobody consumes any more. The value of the ring's error word.
 enum class RingState : std::uint32_t { kOpen = 0, kFailed = 1, kClosed = 2 };
+
+/// Where the producer is, seen from the consumer.
+enum class ProducerPlace {
+  kSameProcess,   // the consumer makes the fence of a publication, when it is about to sleep
+  kOtherProcess,  // the producer makes its own
+};
 
 /// How far the consumer has come, as positions of the ring: each one is never behind the next.
 struct RingProgress {
@@ -48,7 +56,8 @@ class SpscRing {
 
   /// `bytes`: a power of two from kBytesMin to kBytesMax. `path`: a new file for other processes to open; empty for memory
   /// of this process. Errors: TF_SHARED_MEMORY when there is no memory or address space.
-  static Result<std::shared_ptr<SpscRing>> create(std::size_t bytes, const std::string& path = {});
+  static Result<std::shared_ptr<SpscRing>> create(std::size_t bytes, const std::string& path = {},
+                                                  ProducerPlace producer = ProducerPlace::kSameProcess);
   /// The ring in a file that another process made: as its producer or consumer, or, with Access::kRead, as a reader of
   /// the cells that may set nothing but its own waiting word. Errors: TF_SHARED_MEMORY.
   static Result<std::shared_ptr<SpscRing>> open(const std::string& path, Access access);
@@ -81,13 +90,18 @@ class SpscRing {
   }
   /// Publishes the first `cells` cells of what was reserved, and wakes the consumer if it sleeps.
   void commit(std::uint32_t cells) {
-    // Partner: published(). Sequentially consistent, because the loads of the waiting words must not overtake it. That the
-    // sleeper makes the fence for everybody (membarrier) would be five times as fast, and was not: its fence did not reach
-    // every producer, and a wake-up was lost.
+    // Partner: published(). Release: the cells' bytes are visible with it.
     const std::uint32_t head = words_->head.load(std::memory_order_relaxed) + cells;
-    words_->head.store(head, std::memory_order_seq_cst);
-    const std::uint32_t reader = words_->reader_waiting.load(std::memory_order_seq_cst);
-    if ((reader | words_->consumer_waiting.load(std::memory_order_seq_cst)) != 0) [[unlikely]] wake_sleepers(head);
+    words_->head.store(head, std::memory_order_release);
+    // The loads of the waiting words must not overtake the store. Partners: the fences of a consumer or reader between its
+    // announcement and its last look.
+    if (fences_itself_) {
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+    } else {
+      light_fence();
+    }
+    const std::uint32_t reader = words_->reader_waiting.load(std::memory_order_relaxed);
+    if ((reader | words_->consumer_waiting.load(std::memory_order_relaxed)) != 0) [[unlikely]] wake_sleepers(head);
   }
   /// Waits until `cells` cells are free; false when nobody consumes any more or the time is over.
   bool wait_for_space(std::uint32_t cells, std::int64_t timeout_ns);
@@ -123,7 +137,8 @@ class SpscRing {
 
   // Live reader.
 
-  /// Says that a reader is going to sleep on the readers' bell. It looks at published() once more before it does.
+  /// Says that a reader is going to sleep on the readers' bell. Before it does it calls fence_other_processes(), once for
+  /// all its rings, and looks at published() again.
   void announce_reader() { words_->reader_waiting.store(1, std::memory_order_seq_cst); }
   /// Position of the first cell that the producer may not overwrite. Acquire: to be called after cells were copied, it
   /// says which of the copies are good.
@@ -159,14 +174,17 @@ class SpscRing {
   void wait_for_data(std::uint32_t seen, std::uint32_t wanted, std::int64_t timeout_ns, Interrupted interrupted) {
     const std::uint32_t rung = bell_->load(std::memory_order_seq_cst);
     announce_consumer(seen, wanted);
+    fence_own_threads();
     if (!has_data(seen, wanted) && !interrupted()) futex_wait(*bell_, rung, timeout_ns);
     withdraw_consumer();
   }
-  /// The parts of wait_for_data(), for a consumer of several rings with one bell.
+  /// The parts of wait_for_data(), for a consumer of several rings with one bell: fence_own_threads() comes between
+  /// announce_consumer() of all and has_data() of all.
   void announce_consumer(std::uint32_t seen, std::uint32_t wanted) {
     // Relaxed: made visible by the store that follows; whoever reads that one reads this one or a later one.
     words_->wake_position.store(seen + wanted, std::memory_order_relaxed);
     // Partner: the load of consumer_waiting in commit() and wake_consumer(), which follows a store of head or of a request.
+    // For commit() it takes the fence as well.
     words_->consumer_waiting.store(1, std::memory_order_seq_cst);
   }
   bool has_data(std::uint32_t seen, std::uint32_t wanted) const {
@@ -229,6 +247,8 @@ class SpscRing {
   Bell* readers_bell_;
   UniqueFd progress_event_owner_;
   std::atomic<int> progress_event_{-1};
+  /// Producer's: no consumer does it for it.
+  bool fences_itself_ = true;
   /// Producer's: the tail as it last saw it, so that reserve() seldom reads the consumer's line. On a line of its own:
   /// both sides read what stands before it.
   alignas(64) std::uint32_t seen_tail_ = 0;

@@ -56,12 +56,13 @@ class LiveRings {
   std::vector<LiveRing>& rings() { return rings_; }
   std::optional<TailPoint> tail() const { return table_->tail(); }
 
-  /// Sleeps until a producer publishes, the slots change or the time is over. `nothing_new` looks once more after the
-  /// producers have been told.
+  /// Sleeps until a producer publishes, the slots change or the time is over, which must not be long. `nothing_new` looks
+  /// once more after the producers have been told.
   template <typename NothingNew>
   void wait(std::int64_t timeout_ns, NothingNew nothing_new) {
     const std::uint32_t rung = table_->readers_bell.load(std::memory_order_seq_cst);
     for (const LiveRing& live : rings_) live.ring->announce_reader();
+    fence_other_processes();
     if (nothing_new() && !changed() && !writer_has_stopped()) futex_wait(table_->readers_bell, rung, timeout_ns);
   }
 
