@@ -18,8 +18,8 @@ std::uint64_t records_wanted() {
   return text == nullptr ? 20'000 : std::strtoull(text, nullptr, 10);
 }
 
-void produce(SpscRing& ring, std::uint32_t producer, std::uint64_t records) {
-  for (std::uint64_t number = 1; number <= records; ++number) {
+void produce(SpscRing& ring, std::uint32_t producer, std::uint64_t first, std::uint64_t records) {
+  for (std::uint64_t number = first; number <= records; ++number) {
     ASSERT_TRUE(ring.wait_for_space(1, kTailWaitNs));
     publish(ring, make_numbered(producer, number));
     // Bursts, with pauses in which the others come up.
@@ -116,9 +116,12 @@ void run(std::uint64_t seed) {
   for (const Pace pace : paces) {
     readers.push_back(std::make_unique<TailReader>(data, TailStart::kBegin, pace == Pace::kSpins));
   }
+  // One that nobody writes yet: however busy the machine is, something has come from a ring.
+  publish(writer.ring(), make_numbered(0, 1));
+  ASSERT_TRUE(readers[0]->read_until(0, 1));
   std::vector<std::thread> threads;
   for (const std::uint32_t producer : producers) {
-    threads.emplace_back([&, producer] { produce(writer.ring(producer), producer, records); });
+    threads.emplace_back([&, producer] { produce(writer.ring(producer), producer, producer == 0 ? 2 : 1, records); });
   }
   threads.emplace_back([&] { busy.run(); });
   for (std::size_t i = 0; i < paces.size(); ++i) {

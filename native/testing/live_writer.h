@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,8 +47,13 @@ class LiveWriter {
     say(RecorderState::kStopped);
     rings_->stop(RingState::kClosed);
   }
-  /// As if its process had been killed: nothing says so but that it is gone. In one process, the table has to.
+  /// As if its process had been killed: nothing says so but that its lock and its process are gone.
   void kill() {
+    const std::string table = table_path(rings_->directory());
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+      std::error_code gone;
+      if (std::filesystem::read_symlink(entry.path(), gone) == table) ::flock(std::stoi(entry.path().filename()), LOCK_UN);
+    }
     rings_->table().process_id.store(0x7FFF'FFFF);
     status_.segment_id = 0;
     killed_ = true;
