@@ -46,7 +46,7 @@ std::string http_answer(int status, std::string_view body, bool keep_alive) {
   std::string text = "HTTP/1.1 " + std::to_string(status) + " ";
   text += reason_of(status);
   text += "\r\nServer: tickforge\r\n";
-  if (status == 401) text += "WWW-Authenticate: Bearer\r\n";
+  if (status == 401) text += "WWW-Authenticate: Bearer, Basic realm=\"tickforge\"\r\n";
   if (!keep_alive) text += "Connection: close\r\n";
   // A 204 has no body and must not say so.
   if (status != 204) text += "Content-Length: " + std::to_string(body.size()) + "\r\n";

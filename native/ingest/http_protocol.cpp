@@ -9,8 +9,8 @@
 #include <string>
 #include <utility>
 
+#include "ingest/authorization.h"
 #include "ingest/http_answers.h"
-#include "ingest/token.h"
 
 namespace tickforge {
 namespace {
@@ -22,7 +22,6 @@ constexpr std::size_t kSliceBytes = 64 * 1024;
 constexpr std::size_t kUrlBytesMax = 4096;
 /// Request line and headers, or the headers of chunks behind the body.
 constexpr std::uint32_t kHeadBytesMax = 16 * 1024;
-constexpr std::string_view kBearer = "Bearer ";
 
 bool same_name(std::string_view a, std::string_view lower) {
   return a.size() == lower.size() && std::equal(a.begin(), a.end(), lower.begin(), [](char x, char y) {
@@ -270,8 +269,7 @@ void HttpProtocol::progressed(const RingProgress& progress) {
 bool HttpProtocol::is_authorized() const {
   const std::string& token = context_.options.token;
   if (token.empty()) return true;
-  const std::string_view given = parser_->authorization;
-  return given.rfind(kBearer, 0) == 0 && same_token(given.substr(kBearer.size()), token);
+  return shows_token(parser_->authorization, token);
 }
 
 bool HttpProtocol::leave(bool in_order) { return lines_.leave(in_order && !in_request_); }

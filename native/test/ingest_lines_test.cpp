@@ -130,6 +130,19 @@ TEST_F(IngestHttpTest, WantsTheTokenForLines) {
   EXPECT_EQ(server_->stats().rows.get(), 1u);
 }
 
+TEST_F(IngestHttpTest, TakesTheTokenAsThePasswordOfAnyUser) {
+  start([](IngestOptions& options) { options.token = "secret"; });
+  // "admin:secret", ":secret", "a:b:secret" is the password "b:secret"; "admin:wrong", "secret", "admin:secre", no base64
+  for (const char* right : {"Basic YWRtaW46c2VjcmV0", "basic  OnNlY3JldA=="}) {
+    EXPECT_EQ(status_of(ask(post(kRow, std::string("Authorization: ") + right + "\r\n"))), "204") << right;
+  }
+  for (const char* wrong : {"Basic YTpiOnNlY3JldA==", "Basic YWRtaW46d3Jvbmc=", "Basic c2VjcmV0", "Basic YWRtaW46c2VjcmU=",
+                            "Basic YWRtaW46c2VjcmV", "Basic YWRtaW4$c2VjcmV0", "Basic ====", "Basic", "Basic ",
+                            "Digest YWRtaW46c2VjcmV0"}) {
+    EXPECT_EQ(status_of(ask(post(kRow, std::string("Authorization: ") + wrong + "\r\n"), "}")), "401") << wrong;
+  }
+}
+
 TEST_F(IngestHttpTest, RefusesWhatItDoesNotSpeak) {
   start([](IngestOptions& options) { options.body_bytes_max = 1000; });
   const auto status = [&](const std::string& request) { return status_of(ask(request, "}")); };
