@@ -14,7 +14,7 @@ function namedTests(text: string): [file: string, name: string][] {
 function isThere(file: string, name: string): boolean {
   const text = textOf(file)
   if (text === undefined) return false
-  if (file.endsWith('.ts')) return text.includes(`it('${name}'`)
+  if (file.endsWith('.ts')) return text.includes(`('${name}',`)
   return new RegExp(`^TEST(_F|_P)?\\(\\w+, ${name}\\)`, 'm').test(text)
 }
 
