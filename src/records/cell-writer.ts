@@ -4,6 +4,13 @@ import { CELL_BYTES, CELLS_PER_RECORD_MAX } from './layout.ts'
 
 const WORDS = CELL_BYTES / 4
 const WORDS_SHIFT = 4
+/** V8 folds a constant of this file; an imported one is loaded and looked at for every record. */
+const CELLS_MAX = CELLS_PER_RECORD_MAX
+/**
+ * No memory has more cells: JavaScript has no array of so many words. Masking with a constant changes nothing, but tells V8
+ * that the words of a record are numbered within 32 bits, so that it need not look at each sum.
+ */
+const INDEX_MASK = 2 ** 27 - 1
 
 /** Where cells go. Positions count cells modulo 2^32; the memory of a record is always contiguous. */
 export interface CellMemory {
@@ -28,10 +35,6 @@ export class CellWriter {
   /** Alias of the memory's words; index = word index as begin() returns it plus a byte offset / 4. */
   words: Int32Array
   bytes: Uint8Array
-  /** Records begun in this frame. */
-  frameRecords = 0
-  /** Records published since the start. */
-  records = 0
 
   readonly #memory: CellMemory
   /** Two words each. */
@@ -40,6 +43,9 @@ export class CellWriter {
   #position = 0
   #frameStart = 0
   #limit = 0
+  /** Records since the start, those of this frame included, and without them. */
+  #begun = 0
+  #published = 0
   #tsLow = 0
   #tsHigh = 0
   #frameLow = 0
@@ -56,6 +62,16 @@ export class CellWriter {
     this.#limit = position
   }
 
+  /** Records begun in this frame. */
+  get frameRecords(): number {
+    return this.#begun - this.#published
+  }
+
+  /** Records published since the start. */
+  get records(): number {
+    return this.#published
+  }
+
   /**
    * Starts a frame: everything that follows carries this receive time (two words of an i64, ns), this connection
    * (1 to 65535, 0 = none) and this frame number (below 2^48).
@@ -63,21 +79,19 @@ export class CellWriter {
   beginFrame(tsLow: number, tsHigh: number, connection: number, frameNumber: number): void {
     this.#tsLow = tsLow
     this.#tsHigh = tsHigh
-    // `| 0` takes it modulo 2^32; a remainder of doubles would take longer than all the rest.
+    // `| 0` takes it modulo 2^32. Remainders and quotients of doubles take longer, and few numbers need them.
     this.#frameLow = frameNumber | 0
-    this.#frameHigh = (connection << 16) | Math.floor(frameNumber / 4294967296)
-    this.#frameStart = this.#position
-    this.frameRecords = 0
+    const high = this.#frameLow === frameNumber ? 0 : Math.floor(frameNumber / 4294967296)
+    this.#frameHigh = (connection << 16) | high
   }
 
   /** Publishes the frame's records at once: a reader sees all of a frame or nothing. */
   endFrame(): void {
-    if (this.#position !== this.#frameStart) {
-      this.#frameStart = this.#position
-      this.records += this.frameRecords
-      this.#memory.publish(this.#position)
-    }
-    this.frameRecords = 0
+    const position = this.#position
+    if (position === this.#frameStart) return
+    this.#frameStart = position
+    this.#published = this.#begun
+    this.#memory.publish(position)
   }
 
   /** Takes back every record since beginFrame() or since the last publishPart(). */
@@ -85,7 +99,7 @@ export class CellWriter {
     this.#position = this.#frameStart
     // The memory may have refused, and is asked again.
     this.#limit = this.#frameStart
-    this.frameRecords = 0
+    this.#begun = this.#published
   }
 
   /** Publishes what the frame has so far; it can no longer be taken back. For frames larger than the memory. */
@@ -166,7 +180,7 @@ export class CellWriter {
     const words = this.words
     const head = words[at] as number
     const cells = (head & 0xff) + more
-    if (cells > CELLS_PER_RECORD_MAX) throw new TickforgeError('TF_INTERNAL', `a record grew to ${cells} cells`)
+    if (cells > CELLS_MAX) throw new TickforgeError('TF_INTERNAL', `a record grew to ${cells} cells`)
     const from = at + (head & 0xff) * WORDS
     for (let i = from; i < from + more * WORDS; i++) words[i] = 0
     words[at] = (head & ~0xff) | cells
@@ -221,10 +235,10 @@ export class CellWriter {
 
   /** Makes room and writes the head. */
   #open(type: number, cells: number, flags: number, instrument: number, eventLow: number, eventHigh: number): number {
-    if (cells > CELLS_PER_RECORD_MAX) throw new TickforgeError('TF_INTERNAL', `a record of ${cells} cells was begun`)
+    if (cells > CELLS_MAX) throw new TickforgeError('TF_INTERNAL', `a record of ${cells} cells was begun`)
     const position = this.#position
     if (((this.#limit - position - cells) | 0) < 0) this.#reserve(cells, this.frameRecords + 1)
-    const at = (position & this.#mask) << WORDS_SHIFT
+    const at = (position & this.#mask & INDEX_MASK) << WORDS_SHIFT
     const words = this.words
     words[at] = cells | (type << 8) | (flags << 16)
     words[at + 1] = instrument
@@ -235,7 +249,7 @@ export class CellWriter {
     words[at + 6] = this.#frameLow
     words[at + 7] = this.#frameHigh
     this.#position = (position + cells) | 0
-    this.frameRecords++
+    this.#begun++
     return at
   }
 
@@ -262,7 +276,7 @@ export class BufferMemory implements CellMemory {
   published = 0
 
   constructor(cells = 1024) {
-    const size = 2 ** Math.ceil(Math.log2(Math.max(cells, CELLS_PER_RECORD_MAX + 1)))
+    const size = 2 ** Math.ceil(Math.log2(Math.max(cells, CELLS_MAX + 1)))
     this.words = new Int32Array(size * WORDS)
     this.bytes = new Uint8Array(this.words.buffer)
     this.mask = size - 1

@@ -66,13 +66,18 @@ describe('CellWriter', () => {
     expect(view.getBigInt64(32, true)).toBe(-2n)
   })
 
-  it('holds the largest connection and frame numbers', () => {
+  it('holds every connection and frame number', () => {
     const memory = new BufferMemory()
     const writer = new CellWriter(memory)
-    writer.beginFrame(0, 0, 65535, 2 ** 48 - 1)
-    trade(writer)
-    writer.endFrame()
-    expect(decodeCells(memory.cells())[0]).toMatchObject({ connection: 65535, frame: 2n ** 48n - 1n })
+    const numbers = [0, 1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 40 + 5, 2 ** 48 - 1]
+    for (const number of numbers) {
+      writer.beginFrame(0, 0, 65535, number)
+      trade(writer)
+      writer.endFrame()
+    }
+    expect(decodeCells(memory.cells()).map(({ connection, frame }) => [connection, frame])).toEqual(
+      numbers.map((number) => [65535, BigInt(number)]),
+    )
   })
 
   it('begins with four values what begin() and four puts write', () => {
