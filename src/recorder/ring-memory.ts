@@ -86,11 +86,13 @@ export class RingMemory implements CellMemory {
   #published: number
   /** End of the last whole frame. */
   #ended: number
-  #willPublish = false
+  /** A frame that ends up to here may wait: the end of the turn publishes it, and it is not much. */
+  #quietTo: number
   readonly #atEndOfTurn = (): void => {
-    this.#willPublish = false
     unpublished.delete(this)
     this.publishAll()
+    // The next frame is the first one of another turn.
+    this.#quietTo = this.#published
   }
 
   constructor(native: RingOwner, whenFull: WhenFull) {
@@ -104,6 +106,7 @@ export class RingMemory implements CellMemory {
     this.mask = this.#capacity - 1
     this.#published = Atomics.load(this.#control, RING_HEAD)
     this.#ended = this.#published
+    this.#quietTo = this.#published
   }
 
   get position(): number {
@@ -139,8 +142,7 @@ export class RingMemory implements CellMemory {
 
   publish(position: number): void {
     this.#ended = position
-    if (((position - this.#published) | 0) >= UNPUBLISHED_CELLS_MAX) this.publishAll()
-    else if (!this.#willPublish) this.#publishSoon()
+    if (((position - this.#quietTo) | 0) > 0) this.#attend()
   }
 
   /** Publishes every whole frame now. */
@@ -189,10 +191,14 @@ export class RingMemory implements CellMemory {
     Atomics.store(this.#counts, RING_DROPPED / 2, 0n)
   }
 
-  #publishSoon(): void {
-    this.#willPublish = true
-    unpublished.add(this)
-    settled.then(this.#atEndOfTurn)
+  /** Sees to it that the end of the turn publishes, and publishes at once what is much. */
+  #attend(): void {
+    if (!unpublished.has(this)) {
+      unpublished.add(this)
+      settled.then(this.#atEndOfTurn)
+    }
+    if (((this.#ended - this.#published) | 0) >= UNPUBLISHED_CELLS_MAX) this.publishAll()
+    this.#quietTo = (this.#published + UNPUBLISHED_CELLS_MAX - 1) | 0
   }
 
   /** Throws also when the writer was killed, which only its owner can find out. */
