@@ -26,14 +26,16 @@ TEST(Crc32c, GivesTheKnownValues) {
   EXPECT_EQ(crc32c(std::vector<std::uint8_t>(32, 0xFF).data(), 32), 0x62A8AB43U);
 }
 
-TEST(Crc32c, AgreesWithTheDefinitionAtEveryLengthAndAlignmentAroundTheLanes) {
+TEST(Crc32c, AgreesWithTheDefinitionByEachWayAtEveryLengthAndAlignmentAroundTheBlocks) {
   std::mt19937 random(1);
   std::vector<std::uint8_t> bytes(20'000);
   for (auto& byte : bytes) byte = static_cast<std::uint8_t>(random());
-  for (const std::size_t around : {0, 8, 64, 1344, 3 * 1344, 6 * 1344, 12'000}) {
+  for (const std::size_t around : {0, 8, 64, 246, 310, 502, 758, 1344, 3 * 1344, 6 * 1344, 12'000}) {
     for (std::size_t length = around; length < around + 20; ++length) {
       const std::size_t offset = random() % 16;
-      EXPECT_EQ(crc32c(bytes.data() + offset, length), by_definition(bytes.data() + offset, length)) << length;
+      const std::uint32_t expected = by_definition(bytes.data() + offset, length);
+      EXPECT_EQ(crc32c(bytes.data() + offset, length), expected) << length;
+      for (const std::uint32_t crc : crc32c_each_way(bytes.data() + offset, length)) EXPECT_EQ(crc, expected) << length;
     }
   }
 }
@@ -45,7 +47,9 @@ TEST(Crc32c, GoesOnFromAnEarlierPart) {
   const std::uint32_t whole = crc32c(bytes.data(), bytes.size());
   for (int i = 0; i < 200; ++i) {
     const std::size_t cut = random() % (bytes.size() + 1);
-    EXPECT_EQ(crc32c(bytes.data() + cut, bytes.size() - cut, crc32c(bytes.data(), cut)), whole) << cut;
+    const std::uint32_t first = crc32c(bytes.data(), cut);
+    EXPECT_EQ(crc32c(bytes.data() + cut, bytes.size() - cut, first), whole) << cut;
+    for (const std::uint32_t crc : crc32c_each_way(bytes.data() + cut, bytes.size() - cut, first)) EXPECT_EQ(crc, whole) << cut;
   }
 }
 
