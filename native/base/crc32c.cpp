@@ -120,8 +120,6 @@ TF_TARGET_FOLD inline __m512i fold(__m512i folded, __m512i by, __m512i onto) {
   return _mm512_ternarylogic_epi64(first, second, onto, kXorOfThree);
 }
 
-TF_TARGET_FOLD inline __m512i load(const std::uint8_t* bytes) { return _mm512_loadu_si512(bytes); }
-
 TF_TARGET_FOLD inline __m512i distance(long long first, long long second) {
   return _mm512_set_epi64(second, first, second, first, second, first, second, first);
 }
@@ -133,52 +131,91 @@ constexpr long long kNearSecond = fold_second(kFolded);
 constexpr long long kFarFirst = fold_first(kFoldedAtOnce);
 constexpr long long kFarSecond = fold_second(kFoldedAtOnce);
 
-TF_TARGET_FOLD std::uint32_t update_avx512(std::uint32_t crc, const std::uint8_t* bytes, std::size_t length) {
-  if (length < kFoldedAtOnce) return update_sse42(crc, bytes, length);
-  __m512i a = _mm512_xor_si512(load(bytes), _mm512_zextsi128_si512(_mm_cvtsi32_si128(static_cast<int>(crc))));
-  __m512i b = load(bytes + kFolded);
-  __m512i c = load(bytes + 2 * kFolded);
-  __m512i d = load(bytes + 3 * kFolded);
-  bytes += kFoldedAtOnce;
-  length -= kFoldedAtOnce;
-  const __m512i far = distance(kFarFirst, kFarSecond);
-  for (; length >= kFoldedAtOnce; bytes += kFoldedAtOnce, length -= kFoldedAtOnce) {
-    a = fold(a, far, load(bytes));
-    b = fold(b, far, load(bytes + kFolded));
-    c = fold(c, far, load(bytes + 2 * kFolded));
-    d = fold(d, far, load(bytes + 3 * kFolded));
+/// Loads 64 bytes, and stores them again at `to` if that is wanted. `from` and `to` go on.
+template <bool kMoves>
+TF_TARGET_FOLD inline __m512i next(const std::uint8_t*& from, std::uint8_t*& to) {
+  const __m512i bytes = _mm512_loadu_si512(from);
+  from += kFolded;
+  if constexpr (kMoves) {
+    _mm512_storeu_si512(to, bytes);
+    to += kFolded;
   }
-  const __m512i near = distance(kNearFirst, kNearSecond);
-  d = fold(fold(fold(a, near, b), near, c), near, d);
-  for (; length >= kFolded; bytes += kFolded, length -= kFolded) d = fold(d, near, load(bytes));
-  std::uint8_t last[kFolded];
-  _mm512_storeu_si512(last, d);
-  return update_sse42(update_sse42(0, last, kFolded), bytes, length);
+  return bytes;
+}
+
+template <bool kMoves>
+TF_TARGET_FOLD std::uint32_t fold_all(std::uint32_t crc, std::uint8_t* to, const std::uint8_t* from, std::size_t length) {
+  const std::uint8_t* const end = from + length;
+  const auto left = [&] { return static_cast<std::size_t>(end - from); };
+  if (length >= kFoldedAtOnce) {
+    __m512i a = next<kMoves>(from, to);
+    a = _mm512_xor_si512(a, _mm512_zextsi128_si512(_mm_cvtsi32_si128(static_cast<int>(crc))));
+    __m512i b = next<kMoves>(from, to);
+    __m512i c = next<kMoves>(from, to);
+    __m512i d = next<kMoves>(from, to);
+    const __m512i far = distance(kFarFirst, kFarSecond);
+    while (left() >= kFoldedAtOnce) {
+      a = fold(a, far, next<kMoves>(from, to));
+      b = fold(b, far, next<kMoves>(from, to));
+      c = fold(c, far, next<kMoves>(from, to));
+      d = fold(d, far, next<kMoves>(from, to));
+    }
+    const __m512i near = distance(kNearFirst, kNearSecond);
+    d = fold(fold(fold(a, near, b), near, c), near, d);
+    while (left() >= kFolded) d = fold(d, near, next<kMoves>(from, to));
+    std::uint8_t last[kFolded];
+    _mm512_storeu_si512(last, d);
+    crc = update_sse42(0, last, kFolded);
+  }
+  crc = update_sse42(crc, from, left());
+  if constexpr (kMoves) std::memmove(to, from, left());
+  return crc;
+}
+
+std::uint32_t update_avx512(std::uint32_t crc, const std::uint8_t* bytes, std::size_t length) {
+  return fold_all<false>(crc, nullptr, bytes, length);
 }
 
 #endif
 
 using Update = std::uint32_t (*)(std::uint32_t, const std::uint8_t*, std::size_t);
 
+bool can_fold() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("avx512f") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("vpclmulqdq");
+#else
+  return false;
+#endif
+}
+const bool kCanFold = can_fold();
+
 std::vector<Update> updates() {
   std::vector<Update> all;
 #if defined(__x86_64__)
-  const bool has_crc = __builtin_cpu_supports("sse4.2");
-  const bool has_fold = has_crc && __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("avx512f") &&
-                        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("vpclmulqdq");
-  if (has_fold) all.push_back(update_avx512);
-  if (has_crc) all.push_back(update_sse42);
+  if (kCanFold) all.push_back(update_avx512);
+  if (__builtin_cpu_supports("sse4.2")) all.push_back(update_sse42);
 #endif
   all.push_back(update_portable);
   return all;
 }
-
 const Update kUpdate = updates().front();
 
 }  // namespace
 
 std::uint32_t crc32c(const void* bytes, std::size_t length, std::uint32_t previous) {
   return ~kUpdate(~previous, static_cast<const std::uint8_t*>(bytes), length);
+}
+
+std::uint32_t crc32c_move(void* to, const void* from, std::size_t length) {
+#if defined(__x86_64__)
+  if (kCanFold && to != from) {
+    return ~fold_all<true>(~0u, static_cast<std::uint8_t*>(to), static_cast<const std::uint8_t*>(from), length);
+  }
+#endif
+  const std::uint32_t crc = crc32c(from, length);
+  if (to != from) std::memmove(to, from, length);
+  return crc;
 }
 
 std::vector<std::uint32_t> crc32c_each_way(const void* bytes, std::size_t length, std::uint32_t previous) {

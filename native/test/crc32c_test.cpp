@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstring>
 #include <random>
 #include <vector>
 
@@ -51,6 +53,25 @@ TEST(Crc32c, GoesOnFromAnEarlierPart) {
     EXPECT_EQ(crc32c(bytes.data() + cut, bytes.size() - cut, first), whole) << cut;
     for (const std::uint32_t crc : crc32c_each_way(bytes.data() + cut, bytes.size() - cut, first)) EXPECT_EQ(crc, whole) << cut;
   }
+}
+
+TEST(Crc32c, MovesWhatItReadsWhereverThatGoesTowardsTheFront) {
+  std::mt19937 random(3);
+  std::vector<std::uint8_t> before(5'000);
+  for (auto& byte : before) byte = static_cast<std::uint8_t>(random());
+  for (const std::size_t distance : {0, 1, 24, 63, 64, 65, 240, 256, 300, 2'000}) {
+    for (const std::size_t length : {0, 1, 63, 64, 255, 256, 257, 320, 512, 1'000, 2'048, 2'999}) {
+      std::vector<std::uint8_t> bytes = before;
+      std::uint8_t* const from = bytes.data() + 2'000;
+      EXPECT_EQ(crc32c_move(from - distance, from, length), by_definition(before.data() + 2'000, length));
+      std::vector<std::uint8_t> expected = before;
+      std::memmove(expected.data() + 2'000 - distance, expected.data() + 2'000, length);
+      EXPECT_EQ(bytes, expected) << length << " bytes by " << distance;
+    }
+  }
+  std::vector<std::uint8_t> elsewhere(4'000);
+  EXPECT_EQ(crc32c_move(elsewhere.data(), before.data(), 4'000), by_definition(before.data(), 4'000));
+  EXPECT_TRUE(std::equal(elsewhere.begin(), elsewhere.end(), before.begin()));
 }
 
 }  // namespace
