@@ -14,6 +14,10 @@ using wire::AckLevel;
 
 constexpr std::size_t kTextBytesMax = 1000;
 
+std::uint32_t cells_for(std::size_t bytes) {
+  return static_cast<std::uint32_t>((bytes + kCellBytes - 1) / kCellBytes);
+}
+
 std::uint32_t mark_of(const RingProgress& progress, AckLevel level) {
   switch (level) {
     case AckLevel::kAppended:
@@ -46,6 +50,15 @@ Taken BinaryProtocol::take(const std::uint8_t* bytes, std::size_t length) {
     if (level_ == AckLevel::kDurable) context_.wants_durable = true;
   }
   return taken;
+}
+
+// What is received lies never before the place where it will be recorded: a batch is as long as its records, the batch that
+// has begun goes before it, and headers and refused batches only move the rest up.
+std::uint8_t* BinaryProtocol::landing(std::size_t needed, std::size_t length) {
+  if (!admitted_ || ended_) return nullptr;
+  const std::size_t begun = needed > sizeof(wire::BatchHeader) ? needed - sizeof(wire::BatchHeader) : 0;
+  std::uint8_t* memory = context_.appender.space(cells_for(begun + length));
+  return memory == nullptr ? nullptr : memory + begun;
 }
 
 Taken BinaryProtocol::take_hello(const std::uint8_t* bytes, std::size_t length) {
@@ -97,16 +110,15 @@ Taken BinaryProtocol::take_batch(const std::uint8_t* bytes, std::size_t length) 
   }
   const std::size_t whole = sizeof header + header.payload_bytes;
   if (length < whole) return {0, whole, false};
-  if (context_.appender.space(static_cast<std::uint32_t>(header.payload_bytes / kCellBytes)) == nullptr) {
-    return {0, whole, true};
-  }
-  const std::uint8_t* payload = bytes + sizeof header;
-  if (crc32c(payload, header.payload_bytes) != header.payload_crc) {
+  std::uint8_t* cells = context_.appender.space(cells_for(header.payload_bytes));
+  if (cells == nullptr) return {0, whole, true};
+  // Into its place first: there it is aligned, and nobody reads it before it is published.
+  if (crc32c_move(cells, bytes + sizeof header, header.payload_bytes) != header.payload_crc) {
     fail(Code::kBadChecksum, header.batch, "the payload of batch " + std::to_string(header.batch) + " fails its CRC");
     return {};
   }
   last_batch_ = header.batch;
-  if (const auto refusal = intake_.take(payload, header.payload_bytes)) {
+  if (const auto refusal = intake_.take(cells, header.payload_bytes)) {
     context_.stats.refuse(refusal->code);
     answer(AnswerKind::kRefused, refusal->code, header.batch, refusal->text);
   }

@@ -16,6 +16,8 @@ class BinaryProtocol : public Protocol {
       : Protocol(answers), context_(context), intake_(context) {}
 
   Taken take(const std::uint8_t* bytes, std::size_t length) override;
+  /// The ring's own free memory, so that records move once they are there no further than over the headers between them.
+  std::uint8_t* landing(std::size_t needed, std::size_t length) override;
   void progressed(const RingProgress& progress) override;
   bool owes_answer() const override { return !waiting_.empty(); }
   bool admitted() const override { return admitted_; }

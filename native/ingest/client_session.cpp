@@ -10,11 +10,14 @@
 namespace tickforge {
 
 // A unit that is split between two reads is completed in the session's own memory: the kernel writes the rest of it
-// there and what follows into the lent buffer, with one call.
+// there and what follows into the ring or the lent buffer, with one call.
 ClientSession::Read ClientSession::read(std::span<std::uint8_t> buffer, std::int64_t now, std::size_t& bytes) {
   bytes = 0;
   if (input_.blocked()) input_.feed(nullptr, 0);
   if (input_.blocked()) return Read::kBlocked;
+  if (!ended()) {
+    if (std::uint8_t* landing = input_.landing(buffer.size())) buffer = {landing, buffer.size()};
+  }
   std::array<iovec, 2> parts{};
   int count = 0;
   const std::size_t wanted = input_.wanted();

@@ -24,7 +24,8 @@ class ClientSession {
     kLeft,     // the client has sent its last byte; it may still read answers
     kBroken,   // nobody is there any more
   };
-  /// Reads once and takes what came. `buffer` is lent for the call; `now` is monotonic.
+  /// Reads once and takes what came. `buffer` is lent for the call, for bytes that no protocol wants elsewhere; `now` is
+  /// monotonic.
   Read read(std::span<std::uint8_t> buffer, std::int64_t now, std::size_t& bytes);
   /// Sends what the kernel takes of the answers; false when the connection is broken.
   bool send(std::int64_t now);

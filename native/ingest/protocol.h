@@ -27,6 +27,9 @@ class Protocol {
   virtual ~Protocol() = default;
 
   virtual Taken take(const std::uint8_t* bytes, std::size_t length) = 0;
+  /// Where `length` bytes that follow on the unit that has begun had best lie when they are given to take(); null = anywhere.
+  /// `needed`: what that unit needs in all, as take() said it. Good for the next bytes that are taken only.
+  virtual std::uint8_t* landing(std::size_t /*needed*/, std::size_t /*length*/) { return nullptr; }
   /// Writes the answers that have become due. Not while older ones have not been sent: the newest one says it all.
   virtual void progressed(const RingProgress&) {}
   /// An answer is owed that depends on the ring's progress.

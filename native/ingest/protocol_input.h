@@ -38,6 +38,11 @@ class ProtocolInput {
   /// `length` bytes were written to place().
   void placed(std::size_t length);
 
+  /// Where the `length` bytes behind the wanted ones had best lie when they are fed; null = anywhere. Good for one feed().
+  std::uint8_t* landing(std::size_t length) {
+    return protocol_ && !blocked_ ? protocol_->landing(needed_, length) : nullptr;
+  }
+
   /// Null until it is known.
   Protocol* protocol() { return protocol_.get(); }
   const Protocol* protocol() const { return protocol_.get(); }

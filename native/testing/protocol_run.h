@@ -62,32 +62,41 @@ class ProtocolRun {
  public:
   explicit ProtocolRun(ProtocolWorld& world) : world_(world), input_(world.chooser(), answers_) {}
 
-  /// The bytes as they come from a socket in pieces of at most `piece`; a unit that has begun is completed in place, as the
-  /// server does it.
+  /// The bytes as they come from a socket in pieces of at most `piece`.
   void run(const std::uint8_t* bytes, std::size_t length, std::size_t piece) {
     while (length > 0 && !ended()) {
-      std::size_t part = std::min(piece, length);
-      length -= part;
-      if (input_.wanted() != 0) {
-        const auto own = input_.place();
-        const std::size_t placed = std::min(own.size(), part);
-        std::copy(bytes, bytes + placed, own.begin());
-        input_.placed(placed);
-        bytes += placed;
-        part -= placed;
-        if (part > 0 && input_.wanted() != 0) {
-          length += part;
-          continue;
-        }
-      }
-      if (input_.wanted() == 0) input_.feed(bytes, part);
-      bytes += part;
+      const std::size_t used = read(bytes, std::min(piece, length));
+      bytes += used;
+      length -= used;
       drain();
       while (input_.blocked()) {
         input_.feed(nullptr, 0);
         drain();
       }
     }
+    leave();
+  }
+
+  /// One read of a socket in which `length` bytes wait, as ClientSession does it; returns how many it took.
+  std::size_t read(const std::uint8_t* bytes, std::size_t length) {
+    const std::size_t wanted = input_.wanted();
+    std::uint8_t* landing = input_.landing(length);
+    std::size_t placed = 0;
+    if (wanted != 0) {
+      const auto own = input_.place();
+      placed = std::min(own.size(), length);
+      std::copy(bytes, bytes + placed, own.begin());
+      if (own.size() < wanted) length = placed;
+    }
+    const std::uint8_t* rest = bytes + placed;
+    if (landing != nullptr) rest = std::copy(rest, bytes + length, landing) - (length - placed);
+    if (placed != 0) input_.placed(placed);
+    if (input_.wanted() == 0) input_.feed(rest, length - placed);
+    return length;
+  }
+
+  /// The client's end, and what the writer and the server do then.
+  void leave() {
     while (input_.protocol() != nullptr && !input_.protocol()->leave(true)) drain();
     drain();
     send();
@@ -95,17 +104,17 @@ class ProtocolRun {
     send();
   }
 
+  /// Where the next read would like its bytes.
+  const std::uint8_t* landing(std::size_t length) { return input_.landing(length); }
+  bool blocked() const { return input_.blocked(); }
+  /// Tries again to take what waits for room.
+  void go_on() { input_.feed(nullptr, 0); }
   bool ended() const { return input_.protocol() != nullptr && input_.protocol()->ended(); }
   /// Records one after the other.
   const std::vector<std::uint8_t>& cells() const { return cells_; }
   const std::string& answers() const { return text_; }
 
- private:
-  void send() {
-    text_.append(reinterpret_cast<const char*>(answers_.data()), answers_.size());
-    answers_.sent(answers_.size());
-  }
-  /// Plays the writer.
+  /// Plays the writer: takes what was kept for the ring, of this client or another.
   void drain() {
     SpscRing& ring = world_.ring();
     world_.context().appender.publish();
@@ -114,6 +123,12 @@ class ProtocolRun {
     cells_.insert(cells_.end(), ring.at(from), ring.at(from) + std::size_t{count} * kCellBytes);
     ring.release(from + count);
     progress_ = {from + count, from + count, from + count};
+  }
+
+ private:
+  void send() {
+    text_.append(reinterpret_cast<const char*>(answers_.data()), answers_.size());
+    answers_.sent(answers_.size());
   }
 
   ProtocolWorld& world_;
