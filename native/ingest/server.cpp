@@ -11,8 +11,13 @@
 namespace tickforge {
 namespace {
 
-/// One read of one client before it is the next one's turn.
 constexpr std::size_t kReadBytes = 256 * 1024;
+/// A client's turn is over when a read brings less than kGoOnBytes, or when it has brought kTurnBytes in all. Longer turns
+/// than one read, because what a client sends during its turn is still in the caches when it is read.
+constexpr std::size_t kGoOnBytes = 16 * 1024;
+constexpr std::size_t kTurnBytes = 1024 * 1024;
+/// Turns are taken for so long before events and acknowledgements are looked at.
+constexpr std::int64_t kPassNs = 2'000'000;
 
 constexpr std::uint64_t kWakeToken = ~std::uint64_t{0};
 constexpr std::uint64_t kListenerBit = std::uint64_t{1} << 63;
@@ -105,6 +110,7 @@ void IngestServer::stop() {
 
 void IngestServer::run() {
   ::pthread_setname_np(::pthread_self(), "tf-ingest");
+  context_.appender.ring().populate();
   while (!stop_asked_.load(std::memory_order_acquire)) {
     now_ = monotonic_ns();
     context_.now = realtime_ns();
@@ -213,12 +219,14 @@ void IngestServer::wait_for_room(std::uint32_t index) {
 }
 
 void IngestServer::read_ready() {
+  const std::int64_t until = now_ + kPassNs;
   // Each one once; who has more to read gets behind the others.
-  for (std::size_t left = ready_.size(); left > 0; --left) {
+  for (std::size_t left = ready_.size(); left > 0 && now_ < until; --left) {
     const std::uint32_t index = ready_.front();
     ready_.pop_front();
     slots_[index].ready = false;
     if (slots_[index].session) read(index);
+    now_ = monotonic_ns();
   }
 }
 
@@ -230,9 +238,20 @@ void IngestServer::read(std::uint32_t index) {
   slot.unread = session.unsent() > options_.answer_bytes_max;
   if (slot.unread) return;
   std::size_t bytes = 0;
-  const auto outcome = session.read({buffer_.get(), kReadBytes}, now_, bytes);
-  stats_.bytes.add(bytes);
-  publish();
+  std::size_t taken = 0;
+  ClientSession::Read outcome;
+  const auto goes_on = [&] {
+    const bool worth_it = outcome == ClientSession::Read::kMore || outcome == ClientSession::Read::kDrained;
+    return worth_it && bytes >= kGoOnBytes && taken < kTurnBytes && !session.ended() &&
+           session.unsent() <= options_.answer_bytes_max && has_room();
+  };
+  do {
+    context_.now = realtime_ns();
+    outcome = session.read({buffer_.get(), kReadBytes}, now_, bytes);
+    stats_.bytes.add(bytes);
+    taken += bytes;
+    publish();
+  } while (goes_on());
   switch (outcome) {
     case ClientSession::Read::kMore:
       make_ready(index);

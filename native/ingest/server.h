@@ -3,6 +3,8 @@
 // Threads: one, "tf-ingest", owns the listeners, the clients and the producer's side of the ring. It sleeps in epoll
 // only; the writer wakes it through an eventfd when the ring's watermarks move and somebody waits for that. It reads
 // from a client only while the ring has room for all that one read can bring, so nothing that was read is ever dropped.
+// Clients take turns. What a client of the binary protocol sends is read into the ring's free memory; it is published when
+// it has been checked there, and what is only a part of a batch is copied out before the next client's turn.
 #pragma once
 
 #include <atomic>
