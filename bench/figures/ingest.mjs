@@ -12,6 +12,7 @@ const CLIENTS = [1, 64, 512]
 const ACKNOWLEDGED = { nothing: 0, appended: 1, durable: 3 }
 /** The segment's own record and the definition that all clients share. */
 const OWN_RECORDS = 2
+const DEFINITION_CELLS = 2
 
 export async function run(context) {
   const figures = []
@@ -47,7 +48,8 @@ function compareServers(context, transport, clients) {
           reach,
           run: () => serve('ingest-server', { listen, clients }, { ...load, level: ACKNOWLEDGED.appended }),
           after(_, { server }) {
-            expectEqual('records taken from the ring', server.records, count + 1)
+            expectEqual('records that the server took', server.records, clients + count)
+            expectEqual('cells taken from the ring', server.cells, DEFINITION_CELLS + count)
             after()
           },
         },

@@ -1,62 +1,89 @@
 // The ingest server as `tickforge serve` runs it, into a journal or into a ring that is only emptied.
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
+#include <vector>
 
 #include "core/recorder.h"
 #include "ingest/server.h"
 #include "programs.h"
 #include "ring/ring_set.h"
 #include "sockets.h"
+#include "trades.h"
 
 namespace tickforge::bench {
 namespace {
 
 constexpr std::size_t kRingBytes = std::size_t{16} << 20;
 
-/// In the place of a journal's writer: takes everything and says so, and keeps nothing but the count.
+/// Cells that the clients' definition takes, which they share; trades of one cell follow.
+constexpr std::uint32_t kDefinitionCells = 2;
+constexpr std::uint32_t kTradesOfBatch = 256;
+
+/// Fails unless the newest of `cells` cells are the sender's trades, as many as were not overwritten, in the order
+/// of their batches and under the journal's number.
+void check_newest(const SpscRing& ring, std::uint64_t cells) {
+  std::vector<Trade> sent(kTradesOfBatch);
+  TradeMaker maker(kTradesOfBatch);
+  for (Trade& trade : sent) maker.put(reinterpret_cast<std::uint8_t*>(&trade));
+  // What the server received and has not published lies in the other half.
+  const auto count = static_cast<std::uint32_t>(std::min<std::uint64_t>(cells - kDefinitionCells, ring.capacity() / 2));
+  std::uint64_t before = 0;
+  for (std::uint32_t position = ring.published() - count; position != ring.published(); ++position) {
+    const auto& trade = *reinterpret_cast<const Trade*>(ring.at(position));
+    const Trade& as_sent = sent[(trade.trade_id - 1) % kTradesOfBatch];
+    const bool follows = before == 0 || trade.trade_id == before % kTradesOfBatch + 1;
+    before = trade.trade_id;
+    expect(follows && trade.head.cells == 1 && trade.head.type == as_sent.head.type && trade.head.instrument == 1 &&
+               trade.head.flags == as_sent.head.flags && trade.head.ts_recv > 0 && trade.price == as_sent.price &&
+               trade.size == as_sent.size && trade.trade_id == as_sent.trade_id,
+           "the ring does not hold what was sent");
+  }
+}
+
+/// In the place of a journal's writer: gives everything back unread. Sleeps as the writer does, until a share of the ring is
+/// full or a block would be due.
 class Drain {
  public:
   explicit Drain(RingSet& rings) : rings_(rings), thread_([this] { run(); }) {}
-  /// After the producers have ended. Returns the records that came.
+  /// After the producers have ended. Returns the cells that came.
   std::uint64_t finish() {
     stop_.store(true, std::memory_order_seq_cst);
     rings_.wake_writer();
     thread_.join();
-    return records_;
+    return cells_;
   }
 
  private:
   void run() {
-    while (!stop_.load(std::memory_order_seq_cst) || take() > 0) {
+    constexpr std::uint32_t kWanted = kRingBytes / kCellBytes / 8;
+    constexpr std::int64_t kDueNs = 1'000'000;
+    for (bool ended = false; !ended;) {
+      ended = stop_.load(std::memory_order_seq_cst);
       rings_.refresh();
-      if (take() == 0) rings_.wait_for_data([this](std::size_t i) { return position_of(i); }, 1, 100'000'000,
-                                            [this] { return stop_.load(std::memory_order_seq_cst); });
+      take();
+      if (ended) break;
+      rings_.wait_for_data([this](std::size_t i) { return rings_.inlets()[i].ring->consumed(); }, kWanted, kDueNs,
+                           [this] { return stop_.load(std::memory_order_seq_cst); });
     }
+    check_newest(*rings_.inlets().back().ring, cells_);
     rings_.stop(RingState::kClosed);
   }
-  std::uint32_t position_of(std::size_t i) const { return rings_.inlets()[i].ring->consumed(); }
-  std::uint64_t take() {
-    std::uint64_t taken = 0;
+  void take() {
     for (const Inlet& inlet : rings_.inlets()) {
       const std::uint32_t end = inlet.ring->published();
-      std::uint32_t at = inlet.ring->consumed();
-      if (at == end) continue;
-      while (at != end) {
-        at += reinterpret_cast<const RecordHead*>(inlet.ring->at(at))->cells;
-        ++taken;
-      }
+      if (end == inlet.ring->consumed()) continue;
+      cells_ += end - inlet.ring->consumed();
       inlet.ring->release(end);
       inlet.ring->set_progress({end, end, end});
     }
-    records_ += taken;
-    return taken;
   }
 
   RingSet& rings_;
   std::atomic<bool> stop_{false};
-  std::uint64_t records_ = 0;
+  std::uint64_t cells_ = 0;
   std::thread thread_;
 };
 
@@ -95,7 +122,7 @@ Report ingest_server(Options& options) {
     watch.add_to(report);
     server->stop();
     add_counts(report, server->stats());
-    return report.add("records", drain.finish());
+    return report.add("records", server->stats().records.get()).add("cells", drain.finish());
   }
   JournalOptions journal;
   journal.directory = directory;
