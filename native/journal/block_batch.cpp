@@ -27,14 +27,19 @@ void BlockBatch::add(Lane& lane, const BlockPlace& place, std::uint16_t extra_fl
   std::uint8_t* payload = memory_.get() + bytes_ + sizeof header;
   const std::size_t own_bytes = draft.own().size();
   const std::size_t ring_bytes = draft.ring_cells() * kCellBytes;
-  if (own_bytes > 0) std::memcpy(payload, draft.own().data(), own_bytes);
-  if (ring_bytes > 0) std::memcpy(payload + own_bytes, lane.ring().at(draft.ring_position()), ring_bytes);
+  const std::uint8_t* cells = lane.ring().at(draft.ring_position());
   header.flags = static_cast<std::uint16_t>(draft.flags() | extra_flags | (lane.producer() << kBlockProducerShift));
   header.min_ts_recv = draft.min_ts_recv();
   header.max_ts_recv = draft.max_ts_recv();
   header.record_count = draft.records();
   header.payload_length = static_cast<std::uint32_t>(own_bytes + ring_bytes);
-  header.payload_crc = crc32c(payload, header.payload_length);
+  if (own_bytes == 0) {
+    header.payload_crc = crc32c_move(payload, cells, ring_bytes);
+  } else {
+    std::memcpy(payload, draft.own().data(), own_bytes);
+    std::memcpy(payload + own_bytes, cells, ring_bytes);
+    header.payload_crc = crc32c(payload, header.payload_length);
+  }
   if (draft.ring_cells() > 0) {
     sources_[count_] = {&lane, draft.ring_position() + draft.ring_cells(), draft.ring_records()};
   }
