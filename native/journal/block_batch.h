@@ -25,7 +25,7 @@ struct BlockPlace {
 
 class BlockBatch {
  public:
-  static constexpr std::size_t kBlocksMax = 16;
+  static constexpr std::size_t kBlocksMax = 64;
 
   BlockBatch();
 
