@@ -68,7 +68,10 @@ int main() {
                        {"copy", kFlagCopy},
                        {"aggregate", kFlagAggregate},
                        {"checksum", kFlagChecksum}});
-  enumeration("BlockFlag", {{"hasDefinitions", kBlockHasDefinitions}, {"hasGaps", kBlockHasGaps}, {"last", kBlockLast}});
+  enumeration("BlockFlag", {{"hasDefinitions", kBlockHasDefinitions},
+                            {"hasGaps", kBlockHasGaps},
+                            {"last", kBlockLast},
+                            {"hasMark", kBlockHasMark}});
   enumeration("TradeKind", {{"none", u(TradeKind::kNone)},
                             {"market", u(TradeKind::kMarket)},
                             {"limit", u(TradeKind::kLimit)},

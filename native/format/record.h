@@ -21,7 +21,7 @@ inline constexpr std::int64_t kNoneI64 = std::numeric_limits<std::int64_t>::min(
 inline constexpr std::uint64_t kNoneU64 = std::numeric_limits<std::uint64_t>::max();
 
 /// Type numbers are never reused. 10 to 22 are reserved for records that later format-compatible writers add;
-/// a reader skips a type that it does not know by its cell count.
+/// a reader skips a type that it does not know by its cell count. Producers may publish 2 to 254.
 enum class RecordType : std::uint8_t {
   kInvalid = 0,
   kSegment = 1,
@@ -46,6 +46,7 @@ enum class RecordType : std::uint8_t {
   kCheckpoint = 20,    // reserved: a whole book, for seeking
   kResync = 21,        // reserved
   kBookOrders = 22,    // reserved: book levels with order counts
+  kMark = 255,         // the writer's, for its own recovery
 };
 
 /// Flags of the head. The low byte keeps the values of Databento's DBN flags where the meaning is the same.
@@ -59,7 +60,7 @@ enum RecordFlag : std::uint16_t {
   kFlagExtension = 0x0400,     // the cell after the head is the type's extension cell
   kFlagRest = 0x0800,          // from a REST answer, not from the stream
   kFlagBacklog = 0x1000,       // history that the venue sent on subscription
-  kFlagCopy = 0x2000,          // a definition written again at the start of a segment
+  kFlagCopy = 0x2000,          // says what the log says already: a definition at the start of a segment, a mark
   kFlagAggregate = 0x4000,     // one trade record stands for several matches
   kFlagChecksum = 0x8000,      // `checksum` of a book record holds the venue's own
 };
@@ -277,6 +278,15 @@ struct Text {
   std::uint64_t reserved2;
 };
 static_assert(sizeof(Text) == kCellBytes);
+
+/// What a recovery would otherwise have to gather from every block in front of this one.
+struct Mark {
+  RecordHead head;
+  std::uint64_t missing_records;  // numbers in front of it that its writer found no record for, where blocks were damaged
+  std::uint32_t last_instrument;  // at least the number of every definition in the blocks in front of it
+  std::uint8_t reserved[20];
+};
+static_assert(sizeof(Mark) == kCellBytes);
 
 /// First record of block 0. Strings follow in cell 1 and on: journal, writer.
 struct Segment {

@@ -30,6 +30,7 @@ enum BlockFlag : std::uint16_t {
   kBlockHasDefinitions = 0x0001,  // holds segment, instrument or connection records
   kBlockHasGaps = 0x0002,         // holds gap or drop records
   kBlockLast = 0x0004,            // the writer closed the segment in order after this block
+  kBlockHasMark = 0x0008,         // holds a mark
 };
 /// Bits 8 to 15 of the flags: number of the producer whose records the block holds, 0 for the process that opened the
 /// journal and for the writer's own records.

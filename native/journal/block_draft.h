@@ -23,9 +23,14 @@ enum class TakeEnd {
   kInvalid,   // the next record is none
 };
 
-/// A record that a producer may publish: whole, with a type, and not the segment record, which is ours to write.
+/// A record that a producer may publish: whole, with a type, and neither a segment record nor a mark, which are ours to
+/// write.
 inline bool is_record(const RecordHead& head, std::uint32_t available) {
-  return head.cells != 0 && head.cells <= available && static_cast<RecordType>(head.type) > RecordType::kSegment;
+  constexpr auto kFirst = static_cast<std::uint8_t>(RecordType::kInstrument);
+  constexpr auto kEnd = static_cast<std::uint8_t>(RecordType::kMark);
+  // One comparison: a smaller type becomes a large number.
+  const bool published = static_cast<std::uint8_t>(head.type - kFirst) < kEnd - kFirst;
+  return head.cells != 0 && head.cells <= available && published;
 }
 
 /// First the records that the writer adds by itself (`own`, copied), then those of the ring, which stay where they are.
@@ -46,6 +51,8 @@ class BlockDraft {
   std::uint16_t flags() const { return flags_; }
   std::int64_t min_ts_recv() const { return min_ts_recv_; }
   std::int64_t max_ts_recv() const { return max_ts_recv_; }
+  /// Largest number of an instrument that it defines; 0 when there is none.
+  std::uint32_t last_instrument() const { return last_instrument_; }
 
   /// Takes whole records of `cells` (`available` of them, at ring position `position`) while they fit and are before
   /// `day_end`. Calls `definition(const std::uint8_t*)` for instrument and connection records.
@@ -73,6 +80,7 @@ class BlockDraft {
   std::uint16_t flags_ = 0;
   std::int64_t min_ts_recv_ = 0;
   std::int64_t max_ts_recv_ = 0;
+  std::uint32_t last_instrument_ = 0;
 };
 
 inline void BlockDraft::count(const RecordHead& head) {
@@ -80,8 +88,12 @@ inline void BlockDraft::count(const RecordHead& head) {
   if (records_ == 0 || head.ts_recv > max_ts_recv_) max_ts_recv_ = head.ts_recv;
   records_ += 1;
   const auto type = static_cast<RecordType>(head.type);
-  if (type <= RecordType::kConnection) flags_ |= kBlockHasDefinitions;
+  if (type <= RecordType::kConnection) {
+    flags_ |= kBlockHasDefinitions;
+    if (type == RecordType::kInstrument && head.instrument > last_instrument_) last_instrument_ = head.instrument;
+  }
   if (type == RecordType::kGap || type == RecordType::kDrop) flags_ |= kBlockHasGaps;
+  if (type == RecordType::kMark) flags_ |= kBlockHasMark;
 }
 
 template <typename Definition>

@@ -22,6 +22,8 @@ std::uint16_t flag_of(std::uint8_t type) {
     case RecordType::kGap:
     case RecordType::kDrop:
       return kBlockHasGaps;
+    case RecordType::kMark:
+      return kBlockHasMark;
     default:
       return 0;
   }
@@ -102,7 +104,7 @@ class ScanCollector {
     if (count > 0 && (min != header.min_ts_recv || max != header.max_ts_recv)) {
       fail(block, "its header does not say the least and the largest ts_recv of its records");
     }
-    constexpr std::uint16_t kContentFlags = kBlockHasDefinitions | kBlockHasGaps;
+    constexpr std::uint16_t kContentFlags = kBlockHasDefinitions | kBlockHasGaps | kBlockHasMark;
     if ((header.flags & kContentFlags) != flags) fail(block, "its flags do not say which records it has");
     if (header.block_number == 0) opening(block);
   }

@@ -47,7 +47,7 @@ class JournalCursor {
   std::uint32_t producer() const { return current_->producer(); }
   /// Only the records can tell how many of them are the writer's own: the block has to be loaded for own() and cells().
   bool may_hold_own() const {
-    return producer() == 0 && (header().flags & (kBlockHasDefinitions | kBlockHasGaps)) != 0;
+    return producer() == 0 && (header().flags & kOwnFlags) != 0;
   }
   OwnRecords own() const;
   /// Of the producer.

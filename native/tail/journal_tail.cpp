@@ -209,7 +209,7 @@ Result<void> JournalTail::follow_file() {
       written = extent();
       continue;
     }
-    const bool flagged = (cursor_.header().flags & (kBlockHasDefinitions | kBlockHasGaps)) != 0;
+    const bool flagged = (cursor_.header().flags & kOwnFlags) != 0;
     // Without a recorder that vouches for it, a block may have been torn when that was killed, and not stay.
     if ((flagged || !written.known) && cursor_.payload() == nullptr) {
       auto loaded = cursor_.load();

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "format/record.h"
+#include "format/segment.h"
 
 namespace tickforge {
 
@@ -39,6 +39,9 @@ inline bool is_own(const RecordHead& head) {
   return head.type == static_cast<std::uint8_t>(RecordType::kSegment) || (head.flags & kFlagCopy) != 0 ||
          begins_life(head) || repeats_part_before(head) || sees_producer_off(head);
 }
+
+/// A block without any of these flags holds none.
+inline constexpr std::uint16_t kOwnFlags = kBlockHasDefinitions | kBlockHasGaps | kBlockHasMark;
 
 /// How many of a block's records are the writer's own, and their cells. `payload` holds whole records.
 struct OwnRecords {

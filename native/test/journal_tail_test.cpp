@@ -113,6 +113,27 @@ TEST_F(JournalTailTest, BeginsNowWithTheDefinitionsInForce) {
   EXPECT_TRUE(reader.others.empty());
 }
 
+TEST_F(JournalTailTest, TakesAMarkForTheWritersOwn) {
+  LiveWriter writer(data_);
+  writer.begin_segment(kNoon);
+  writer.end_block(0);
+  push(writer, 1, 5);
+  TailReader reader(data_);
+  reader.read_all();
+  ASSERT_TRUE(writer.take(0, 3));
+  Mark mark = make_record<Mark>(RecordType::kMark, kNoon);
+  mark.head.flags = kFlagCopy;
+  writer.own(mark);
+  ASSERT_TRUE(writer.take(0));
+  writer.release();
+  push(writer, 6, 9);
+  reader.read_all();
+  EXPECT_EQ(reader.trades[0], numbers(1, 9));
+  TailReader late(data_);
+  late.read_all();
+  EXPECT_EQ(late.trades[0], numbers(1, 9));
+}
+
 TEST_F(JournalTailTest, GoesOnOverMidnight) {
   LiveWriter writer(data_);
   writer.begin_segment(kNoon);

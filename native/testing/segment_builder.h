@@ -120,6 +120,14 @@ class SegmentBuilder {
     return add(record);
   }
 
+  SegmentBuilder& mark(std::int64_t ts_recv, std::uint32_t last_instrument, std::uint64_t missing_records = 0) {
+    Mark record = make_record<Mark>(RecordType::kMark, ts_recv);
+    record.head.flags = kFlagLast | kFlagCopy;
+    record.last_instrument = last_instrument;
+    record.missing_records = missing_records;
+    return add(record);
+  }
+
   /// Closes the block; `extra` flags go beside those that its records ask for.
   SegmentBuilder& end_block(std::uint16_t extra = 0) {
     BlockHeader header = next_header(extra);
@@ -144,6 +152,7 @@ class SegmentBuilder {
       header.max_ts_recv = std::max(header.max_ts_recv, head.ts_recv);
       if (head.type >= 1 && head.type <= 3) header.flags |= kBlockHasDefinitions;
       if (head.type == 7 || head.type == 8) header.flags |= kBlockHasGaps;
+      if (head.type == 255) header.flags |= kBlockHasMark;
       at += head.cells == 0 ? payload_.size() : head.cells * kCellBytes;
     }
     if (header.record_count == 0) header.min_ts_recv = header.max_ts_recv = 0;

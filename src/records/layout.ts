@@ -51,6 +51,7 @@ export const BlockFlag = {
   hasDefinitions: 1,
   hasGaps: 2,
   last: 4,
+  hasMark: 8,
 } as const
 export type BlockFlag = (typeof BlockFlag)[keyof typeof BlockFlag]
 

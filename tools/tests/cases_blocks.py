@@ -97,6 +97,16 @@ edited("block number too small", say(2, "<Q", 16, 1))
 edited("closed in order", say(4, "<H", 6, 4))
 edited("flags lie", say(2, "<H", 6, 1))
 edited("unknown record type", say(2, "<B", 65, 77))
+edited("a mark without its flag", say(2, "<B", 65, 255))
+edited("the flag of a mark without one", say(2, "<H", 6, 8))
+
+
+@case("marks")
+def _(path: Path) -> None:
+    log = writer.simple_log(3)
+    for ts in (20_000, 30_000):
+        log.block(writer.mark(ts, 1, missing=2), writer.trade(ts, 10000))
+    log.save(path)
 
 
 @case("recycled blocks behind the end")

@@ -155,6 +155,10 @@ def text(ts: int, data: bytes, *, sequence: int = NONE_U64, at: int = 0) -> byte
     return record(9, head + data, ts=ts, flags=LAST, frame=at)
 
 
+def mark(ts: int, last_instrument: int, *, missing: int = 0) -> bytes:
+    return record(255, struct.pack("<QI20x", missing, last_instrument), ts=ts, flags=LAST | COPY)
+
+
 def split(payload: bytes) -> list[bytes]:
     found, offset = [], 0
     while offset < len(payload):
@@ -180,7 +184,7 @@ class Log:
         payload = b"".join(records)
         times = [struct.unpack_from("<q", one, 8)[0] for one in records]
         kinds = {one[1] for one in records}
-        flags |= bool(kinds & {1, 2, 3}) | bool(kinds & {7, 8}) << 1
+        flags |= bool(kinds & {1, 2, 3}) | bool(kinds & {7, 8}) << 1 | bool(kinds & {255}) << 3
         low, high = min(times), max(times)
         offset = len(self.data)
         head = struct.pack(

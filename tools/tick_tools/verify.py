@@ -28,6 +28,7 @@ from .resets import EVERYTHING, Reset, Resets
 from .segment import (
     BLOCK_HAS_DEFINITIONS,
     BLOCK_HAS_GAPS,
+    BLOCK_HAS_MARK,
     Block,
     Damage,
     Part,
@@ -47,7 +48,9 @@ DAY_NS = 86_400_000_000_000
 
 _DEFINITION_TYPES = {1, 2, 3}
 _GAP_TYPES = {7, 8}
+_CONTENT_FLAGS = BLOCK_HAS_DEFINITIONS | BLOCK_HAS_GAPS | BLOCK_HAS_MARK
 _MAX_PROBLEMS = 100
+_MARK_TYPE = 255
 _SEGMENT_TYPE = 1
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
@@ -281,7 +284,7 @@ def _contradictions(block: Block, records: list[memoryview]) -> Iterator[str]:
     if times and (min(times), max(times)) != (block.min_ts_recv, block.max_ts_recv):
         yield "min_ts_recv or max_ts_recv is not that of its records"
     flags = reduce(or_, map(_flag_of, records), 0)
-    if filled == block.payload_length and flags != block.flags & (BLOCK_HAS_DEFINITIONS | BLOCK_HAS_GAPS):
+    if filled == block.payload_length and flags != block.flags & _CONTENT_FLAGS:
         yield f"flags {block.flags}, but its records say {flags}"
     if block.number == 0 and not (records and _starts_segment(records[0], block.segment_id)):
         yield "it does not open with a segment record of its own id"
@@ -298,6 +301,8 @@ def _has_bad_text(record: Record) -> bool:
 def _flag_of(cells: memoryview) -> int:
     if type_of(cells) in _DEFINITION_TYPES:
         return BLOCK_HAS_DEFINITIONS
+    if type_of(cells) == _MARK_TYPE:
+        return BLOCK_HAS_MARK
     return BLOCK_HAS_GAPS if type_of(cells) in _GAP_TYPES else 0
 
 
