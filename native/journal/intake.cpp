@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "journal/own_records.h"
 
 namespace tickforge {
 namespace {
@@ -22,7 +23,7 @@ Error no_records(const Lane& lane) {
 
 }  // namespace
 
-Intake::Intake(RingSet& rings) : rings_(rings) {
+Intake::Intake(RingSet& rings, const MarkLimits& marks) : rings_(rings), marks_(marks) {
   for (const Inlet& inlet : rings_.inlets()) lanes_.push_back(std::make_unique<Lane>(inlet));
 }
 
@@ -44,6 +45,13 @@ void Intake::retire(std::uint32_t producer) {
   rings_.retire(producer);
   std::erase_if(lanes_, [producer](const auto& lane) { return lane->producer() == producer; });
   next_ = 0;
+}
+
+void Intake::add_mark() {
+  // The block that the first producer has open is sealed before it; those of others come behind it.
+  std::vector<std::uint8_t> record;
+  append_record(record, marks_.make(lanes_.front()->draft));
+  add_own(record);
 }
 
 Result<const RecordHead*> Intake::peek() {
@@ -157,6 +165,7 @@ void Intake::seal(Lane& lane, SegmentFile& segment, BlockBatch& batch, std::uint
   // Own records come first: those that a segment begins with, and what is said of producers that are gone.
   Lane& first = *lanes_.front();
   if (&lane != &first && !first.draft.own().empty()) seal(first, segment, batch, 0);
+  marks_.on_sealed(lane.draft);
   batch.add(lane, segment.next_place(lane.draft.records()), flags);
 }
 

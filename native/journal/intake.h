@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "journal/block_batch.h"
 #include "journal/lane.h"
+#include "journal/mark_keeper.h"
 #include "journal/segment_file.h"
 #include "ring/ring_set.h"
 
@@ -19,7 +20,7 @@ namespace tickforge {
 
 class Intake {
  public:
-  explicit Intake(RingSet& rings);
+  Intake(RingSet& rings, const MarkLimits& marks);
 
   /// Takes up producers that came, and notes those that ended. Cheap when there are none.
   void refresh();
@@ -32,6 +33,11 @@ class Intake {
   bool has_own() const { return !own_.empty(); }
   /// ... or in no sealed one.
   bool has_unsealed_own() const { return has_own() || !lanes_.front()->draft.own().empty(); }
+
+  /// What a recovery need not gather from the blocks in front of a mark.
+  MarkKeeper& marks() { return marks_; }
+  /// Adds one to the own records. Of those that are in no sealed block yet none may be a definition.
+  void add_mark();
 
   /// Of the records that come next in each ring, the one that was received last: a segment that begins now is of its day.
   /// Nothing when all rings are empty. The error: the first producer published something else; any other one
@@ -71,6 +77,7 @@ class Intake {
   std::size_t next_ = 0;                      // whose turn it is
   std::vector<std::uint8_t> own_;
   std::size_t own_taken_ = 0;
+  MarkKeeper marks_;
 };
 
 }  // namespace tickforge

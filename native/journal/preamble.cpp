@@ -46,16 +46,6 @@ void Preamble::note(std::uint32_t producer, const std::uint8_t* record) {
   }
 }
 
-void Preamble::note_recovered(const std::vector<std::uint8_t>& records) {
-  for (std::size_t at = 0; at + kCellBytes <= records.size();) {
-    const auto head = read<RecordHead>(records.data() + at);
-    const std::size_t length = head.cells * kCellBytes;
-    if (length == 0 || length > records.size() - at) return;
-    if (head.type == static_cast<std::uint8_t>(RecordType::kInstrument)) note(0, records.data() + at);
-    at += length;
-  }
-}
-
 void Preamble::append_copies(std::vector<std::uint8_t>& records, std::int64_t ts_recv) const {
   const auto append = [&](const Record& record) {
     auto head = read<RecordHead>(record.data());

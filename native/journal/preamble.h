@@ -1,4 +1,5 @@
-// What a new segment must repeat so that it explains itself: the instruments in use and the open connections.
+// What a new segment must repeat so that it explains itself: the instruments in use and the open connections. Both are of
+// this recorder: what an earlier one had defined, no record to come speaks of, as numbers are never given twice.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +17,6 @@ class Preamble {
   /// newest definition of producer 0 counts, and each one of other producers that says something else; a connection is
   /// forgotten when it closes.
   void note(std::uint32_t producer, const std::uint8_t* record);
-  /// Notes the instruments among `records` (whole records), not the connections: those died with their recorder.
-  void note_recovered(const std::vector<std::uint8_t>& records);
   /// Appends a copy of each: instruments by number, then connections by number, marked kFlagCopy with this ts_recv.
   void append_copies(std::vector<std::uint8_t>& records, std::int64_t ts_recv) const;
   /// Connections that a producer has open.

@@ -130,7 +130,17 @@ std::string index_path_of(std::string_view segment_path) {
   return std::string(segment_path) + ".tfi";
 }
 
-Result<IndexFile> read_index(const std::string& segment_path) {
+namespace {
+
+/// Of an entry whose predecessor is not known.
+bool entry_begins(std::uint64_t number, const IndexEntry& entry) {
+  if (number == 0) return entry_holds(nullptr, entry);
+  return entry_is_whole(entry) && entry.block_number == static_cast<std::uint32_t>(number);
+}
+
+}  // namespace
+
+Result<IndexFile> read_index(const std::string& segment_path, std::uint64_t most) {
   const std::string path = index_path_of(segment_path);
   IndexFile index;
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -139,28 +149,32 @@ Result<IndexFile> read_index(const std::string& segment_path) {
   index.exists = true;
   auto bytes = size_of_file(fd.get(), path);
   if (!bytes) return bytes.error();
-  index.file_bytes = bytes.value();
 
   IndexHeader header{};
   auto read = read_fully(fd.get(), path, &header, sizeof header, 0);
   if (!read) return read.error();
+  index.bytes_read = read.value();
   index.header_holds = read.value() == sizeof header && index_header_holds(header);
   if (!index.header_holds) return index;
   index.segment_id = header.segment_id;
 
-  const std::size_t whole = (index.file_bytes - sizeof header) / sizeof(IndexEntry);
-  index.entries.resize(whole);
-  read = read_fully(fd.get(), path, index.entries.data(), whole * sizeof(IndexEntry), sizeof header);
+  const std::uint64_t whole = (bytes.value() - sizeof header) / sizeof(IndexEntry);
+  index.first = whole - std::min(whole, most);
+  index.entries.resize(whole - index.first);
+  read = read_fully(fd.get(), path, index.entries.data(), index.entries.size() * sizeof(IndexEntry),
+                    sizeof header + index.first * sizeof(IndexEntry));
   if (!read) return read.error();
+  index.bytes_read += read.value();
   index.entries.resize(read.value() / sizeof(IndexEntry));
   std::size_t held = 0;
   while (held < index.entries.size() &&
-         entry_holds(held == 0 ? nullptr : &index.entries[held - 1], index.entries[held])) {
+         (held == 0 ? entry_begins(index.first, index.entries[0])
+                    : entry_holds(&index.entries[held - 1], index.entries[held]))) {
     held += 1;
   }
   const auto* rest = reinterpret_cast<const std::uint8_t*>(index.entries.data() + held);
   const std::size_t rest_bytes = (index.entries.size() - held) * sizeof(IndexEntry);
-  index.ends_with_entries = (index.file_bytes - sizeof header) % sizeof(IndexEntry) == 0 &&
+  index.ends_with_entries = (bytes.value() - sizeof header) % sizeof(IndexEntry) == 0 &&
                             std::all_of(rest, rest + rest_bytes, [](std::uint8_t byte) { return byte == 0; });
   index.entries.resize(held);
   return index;
@@ -246,15 +260,15 @@ Result<void> sync_index(const std::string& segment_path) {
 }
 
 Result<void> rewrite_index_tail(const std::string& segment_path, const std::vector<IndexEntry>& entries,
-                                std::uint64_t first) {
-  TF_ASSERT(first <= entries.size());
+                                std::uint64_t from, std::uint64_t first) {
+  TF_ASSERT(from <= entries.size());
   const std::string path = index_path_of(segment_path);
   const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!fd) return system_error("TF_IO", "opening", path, errno);
-  const std::uint64_t offset = sizeof(IndexHeader) + first * sizeof(IndexEntry);
+  const std::uint64_t offset = sizeof(IndexHeader) + (first + from) * sizeof(IndexEntry);
   if (::ftruncate(fd.get(), static_cast<off_t>(offset)) != 0) return system_error("TF_IO", "cutting", path, errno);
   auto written =
-      write_fully(fd.get(), path, entries.data() + first, (entries.size() - first) * sizeof(IndexEntry), offset);
+      write_fully(fd.get(), path, entries.data() + from, (entries.size() - from) * sizeof(IndexEntry), offset);
   if (!written) return written;
   if (::fsync(fd.get()) != 0) return system_error("TF_IO", "syncing", path, errno);
   return {};

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,16 +47,20 @@ struct IndexFile {
   /// The header holds; otherwise there are no entries.
   bool header_holds = false;
   std::uint64_t segment_id = 0;
-  /// The entries up to the first that does not hold.
+  /// Number of the first of `entries`: those in front of it were not read.
+  std::uint64_t first = 0;
+  /// The entries from there up to the first that does not hold.
   std::vector<IndexEntry> entries;
   /// Nothing but zero bytes follows these entries.
   bool ends_with_entries = false;
-  std::uint64_t file_bytes = 0;
+  std::uint64_t bytes_read = 0;
 };
 
-/// Reads the index file of a segment. A missing or senseless one is a finding, not an error; TF_IO when it cannot be
-/// read.
-Result<IndexFile> read_index(const std::string& segment_path);
+inline constexpr std::uint64_t kAllEntries = std::numeric_limits<std::uint64_t>::max();
+
+/// Reads the index file of a segment, or only its last `most` entries. Of an entry whose predecessor was not read less
+/// can be said. A missing or senseless file is a finding, not an error; TF_IO when it cannot be read.
+Result<IndexFile> read_index(const std::string& segment_path, std::uint64_t most = kAllEntries);
 
 /// Each of `entries` says what the one at its place in `derived` says. The place of a damaged block agrees with
 /// anything.
@@ -65,7 +70,8 @@ bool entries_agree(const std::vector<IndexEntry>& derived, const std::vector<Ind
 enum class IndexEnd { kExact, kLimited };
 
 /// Holds an index file against the entries that were derived from the blocks. It may still describe a block that was
-/// damaged later; every other entry must say what the block says. Without blocks, no index is needed.
+/// damaged later; every other entry must say what the block says. Without blocks, no index is needed. `derived` begins
+/// with the entry that `index.entries` begin with.
 IndexState compare_index(const IndexFile& index, std::uint64_t segment_id, const std::vector<IndexEntry>& derived,
                          IndexEnd end = IndexEnd::kExact);
 
@@ -76,8 +82,9 @@ Result<void> write_index(const std::string& segment_path, std::uint64_t segment_
 /// Makes the index file durable as it is.
 Result<void> sync_index(const std::string& segment_path);
 
-/// Overwrites an index file from entry `first` on and ends it after the last entry; syncs it.
+/// Overwrites an index file with `entries` from the one at `from` on, ends it after the last of them, and syncs it.
+/// `first` is the number of the first of `entries`.
 Result<void> rewrite_index_tail(const std::string& segment_path, const std::vector<IndexEntry>& entries,
-                                std::uint64_t first);
+                                std::uint64_t from, std::uint64_t first = 0);
 
 }  // namespace tickforge

@@ -16,7 +16,7 @@ bool try_again(int result) { return result == -EINTR || result == -EAGAIN; }
 }  // namespace
 
 SegmentWriter::SegmentWriter(Storage& storage, RingSet& rings, WriterOptions options)
-    : storage_(storage), rings_(rings), options_(std::move(options)), intake_(rings), reserve_(storage) {
+    : storage_(storage), rings_(rings), options_(std::move(options)), intake_(rings, options_.marks), reserve_(storage) {
   if (options_.reserve_bytes == 0) return;
   reserve_.set_aside(reserve_path(options_.directory, options_.journal), options_.reserve_bytes);
 }
@@ -215,6 +215,8 @@ void SegmentWriter::on_sync_done(int result) {
 
 Result<bool> SegmentWriter::fill(std::int64_t now) {
   if (!is_open()) return begin_segment(now);
+  const bool may_mark = !intake_.has_unsealed_own() && !holds_rings_ && ending_ == Ending::kNone;
+  if (may_mark && intake_.marks().is_due()) intake_.add_mark();
   bool moved = intake_.fill_from_own(now, *segment_, filling()).moved;
   if (holds_rings_ && !intake_.has_unsealed_own() && all_durable()) {
     holds_rings_ = false;

@@ -47,6 +47,7 @@ struct WriterOptions {
   std::uint64_t zero_bytes = std::uint64_t{256} << 10;
   /// Space that is kept back for an end on a full disk; 0 = none. For a writer that waits for space.
   std::uint64_t reserve_bytes = 0;
+  MarkLimits marks{};
 };
 
 class SegmentWriter {

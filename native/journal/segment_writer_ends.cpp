@@ -13,10 +13,12 @@ Result<void> SegmentWriter::resume(const std::string& path, const RecoveredTail&
   auto segment = SegmentFile::reopen(storage_, path, tail);
   if (!segment) return segment.error();
   segment_ = segment.take();
-  preamble_.note_recovered(tail.definitions);
+  intake_.marks().resume(tail);
   // Recovery has synced what it found.
   written_ = durable_ = {tail.next_block, tail.next_record, 0, tail.running_max_ts_recv, tail.running_max_ts_recv};
   add_gap(gap);
+  // At once: who starts again and again, and never lasts long, would come to none.
+  if (intake_.marks().is_due()) intake_.add_mark();
   (void)intake_.fill_from_own(now - options_.flush_interval_ns, *segment_, filling());
   return {};
 }
@@ -100,6 +102,7 @@ Result<bool> SegmentWriter::begin_segment(std::int64_t now) {
   }
   stalled_.reset();
   segment_ = segment.take();
+  intake_.marks().begin_segment();
   last_batch_bytes_ = 0;
   for (Reached* reached : {&written_, &syncing_to_, &durable_}) {
     *reached = {0, 0, reached->ring_records, reached->max_ts_recv, kNoneI64};

@@ -53,7 +53,6 @@ TEST_F(RecoveryTest, ACleanSegmentIsLeftAsItIs) {
   EXPECT_EQ(tail.record_count, 302u);
   EXPECT_EQ(tail.running_max_ts_recv, 4000);
   EXPECT_EQ(tail.last_instrument, 1u);
-  EXPECT_EQ(tail.definitions.size(), 2 * kCellBytes);
   EXPECT_EQ(tail.day, 19'943);
   EXPECT_FALSE(tail.index_rebuilt);
   EXPECT_EQ(read_file(path_), builder.file());
@@ -75,7 +74,7 @@ TEST_F(RecoveryTest, EveryCutOfFileAndIndexRecoversToTheLastWholeBlock) {
       ASSERT_EQ(tail.segment_id, whole == 0 ? 0 : builder.segment_id());
       ASSERT_EQ(read_file(path_).size(), tail.end_offset);
       ASSERT_EQ(tail.clean, whole == 0);
-      ASSERT_EQ(tail.definitions.size(), whole == 0 ? 0 : 2 * kCellBytes);
+      ASSERT_EQ(tail.last_instrument, whole == 0 ? 0 : 1);
       expect_sound(whole);
       const RecoveredTail again = recover();
       ASSERT_EQ(again.torn_tail_bytes, 0u);
@@ -154,7 +153,7 @@ TEST_F(RecoveryTest, DamageInTheMiddleIsNeverCutOff) {
   expect_sound(4);
 }
 
-TEST_F(RecoveryTest, CollectsDefinitionsFromAllOverTheSegment) {
+TEST_F(RecoveryTest, FindsTheLargestInstrumentNumberWhereverItStands) {
   auto builder = sample_segment(3);
   builder.instrument(7, 5000, "test", "B").add(testing::make_trade(5001, 1, 7)).end_block();
   builder.add(testing::make_trade(5002, 1)).end_block();
@@ -163,9 +162,106 @@ TEST_F(RecoveryTest, CollectsDefinitionsFromAllOverTheSegment) {
     put_index(builder, entries);
     const RecoveredTail tail = recover();
     EXPECT_EQ(tail.last_instrument, 7u);
-    ASSERT_EQ(tail.definitions.size(), 4 * kCellBytes);
-    EXPECT_EQ(reinterpret_cast<const Instrument*>(tail.definitions.data() + 2 * kCellBytes)->head.instrument, 7u);
+    EXPECT_EQ(tail.definition_blocks_since_mark, 1u);
+    EXPECT_EQ(tail.blocks_since_mark, 4u);
   }
+}
+
+/// Blocks that each define an instrument; behind every tenth of them a mark.
+class MarkedSegmentTest : public RecoveryTest {
+ protected:
+  static constexpr std::size_t kBlocks = 400;
+  static constexpr std::uint64_t kMissing = 5;  // records, says every mark
+
+  void build(bool marks) {
+    builder_.segment_record(1000).end_block();
+    for (std::uint32_t i = 1; i < kBlocks; ++i) {
+      if (marks && i % 10 == 0) builder_.mark(1000 + i - 1, 1000 + i - 1, kMissing);
+      builder_.instrument(i % 100 == 50 ? 1000 + i : i, 1000 + i).add(testing::make_trade(1000 + i, 1)).end_block();
+    }
+    write_file(path_, builder_.file());
+    put_index(builder_, kBlocks);
+  }
+  RecoveredTail recover_within(std::uint64_t index_entries) {
+    auto result = recover_segment(path_, {index_entries, 1 << 20});
+    EXPECT_TRUE(result);
+    return result ? result.take() : RecoveredTail{};
+  }
+  /// Bytes on the disk of an entry and of a block with a definition.
+  static constexpr std::uint64_t kEntry = sizeof(IndexEntry);
+  static constexpr std::uint64_t kBlock = 64 * 5;
+
+  testing::SegmentBuilder builder_;
+};
+
+TEST_F(MarkedSegmentTest, IsReadBackToTheNewestMarkAndNoFurther) {
+  build(true);
+  const RecoveredTail tail = recover_within(20);
+  EXPECT_EQ(tail.next_block, kBlocks);
+  EXPECT_EQ(tail.last_instrument, 1389u) << "as the mark in block 390 says";
+  EXPECT_EQ(tail.blocks_since_mark, 9u);
+  EXPECT_EQ(tail.definition_blocks_since_mark, 9u);
+  EXPECT_EQ(tail.record_count, tail.next_record - kMissing);
+  EXPECT_LE(tail.bytes_read, 21 * kEntry + 11 * kBlock);
+  EXPECT_FALSE(tail.index_rebuilt);
+  expect_sound(kBlocks);
+}
+
+TEST_F(MarkedSegmentTest, IsReadBackToTheMarkBeforeWhenTheNewestIsDamaged) {
+  build(true);
+  Bytes bytes = builder_.file();
+  bytes[builder_.offset(390) + 100] ^= 1;
+  write_file(path_, bytes);
+  const RecoveredTail tail = recover_within(4);
+  EXPECT_EQ(tail.last_instrument, 1379u);
+  EXPECT_EQ(tail.blocks_since_mark, 19u);
+  EXPECT_EQ(tail.corrupt_blocks, 1u);
+  EXPECT_EQ(tail.next_block, kBlocks);
+}
+
+TEST_F(MarkedSegmentTest, IsReadToItsBeginningWhenNobodyLeftAMark) {
+  build(false);
+  const RecoveredTail tail = recover_within(20);
+  EXPECT_EQ(tail.last_instrument, 1350u);
+  EXPECT_EQ(tail.blocks_since_mark, kBlocks - 1);
+  EXPECT_EQ(tail.definition_blocks_since_mark, kBlocks - 1);
+  EXPECT_EQ(tail.record_count, tail.next_record);
+  EXPECT_FALSE(tail.index_rebuilt);
+}
+
+TEST_F(MarkedSegmentTest, IsLookedForFurtherBackWhenTheEndOfTheIndexIsTorn) {
+  build(true);
+  Bytes index = read_file(index_path_of(path_));
+  std::fill(index.end() - 50 * kEntry, index.end() - 30 * kEntry, std::uint8_t{0});
+  write_file(index_path_of(path_), index);
+  const RecoveredTail tail = recover_within(40);
+  EXPECT_EQ(tail.next_block, kBlocks);
+  EXPECT_EQ(tail.last_instrument, 1389u);
+  EXPECT_EQ(tail.record_count, tail.next_record - kMissing);
+  EXPECT_FALSE(tail.index_rebuilt);
+  expect_sound(kBlocks);
+}
+
+TEST_F(MarkedSegmentTest, IsReadWholeWhenTheEndOfItsIndexLies) {
+  build(true);
+  auto lying = builder_.entries();
+  BlockHeader header{};
+  std::memcpy(&header, builder_.file().data() + builder_.offset(395), sizeof header);
+  header.record_count += 1;
+  lying[395] = make_entry(&lying[394], header, builder_.offset(395));
+  ASSERT_TRUE(write_index(path_, builder_.segment_id(), lying));
+  const RecoveredTail tail = recover_within(20);
+  EXPECT_TRUE(tail.index_rebuilt);
+  EXPECT_EQ(tail.record_count, tail.next_record) << "they were all seen";
+  expect_sound(kBlocks);
+}
+
+TEST_F(MarkedSegmentTest, SaysThatItWasReadBeyondTheBoundWhenItsIndexEndsTooEarly) {
+  build(true);
+  put_index(builder_, 100);
+  EXPECT_TRUE(recover_within(20).index_rebuilt);
+  expect_sound(kBlocks);
+  EXPECT_FALSE(recover_within(20).index_rebuilt);
 }
 
 TEST_F(RecoveryTest, BlocksThatContradictEachOtherAreIndexedAsTheyAre) {

@@ -765,6 +765,63 @@ TEST_F(BoundedRecoveryTest, ReadsLittleWhenTheIndexIsAheadOfTheBlocks) {
   EXPECT_LE(recovered.value().bytes_read, kReadMax);
 }
 
+/// An exchange that drops its connections all day long, or defines its instruments anew.
+class StormTest : public DurableWriterTest {
+ protected:
+  /// A block that holds nothing but an open and a close record, and one with a definition, each on its own.
+  std::uint64_t read_after_storm(int blocks) {
+    for (int i = 0; i < blocks; ++i) {
+      instruments_ += 1;
+      if (i % 2 == 0) publish(*ring_, instrument(instruments_, "A", kNoon + instruments_));
+      publish(*ring_, connection(1, i % 4 < 2 ? ConnectionEvent::kOpen : ConnectionEvent::kClose, kNoon + instruments_));
+      EXPECT_TRUE(settle(now_));
+      EXPECT_TRUE(settle(now_ += kFlushNs));
+    }
+    auto recovered = recover_segment(part(0));
+    EXPECT_TRUE(recovered);
+    EXPECT_EQ(recovered.value().last_instrument, instruments_ - 1);
+    EXPECT_LE(recovered.value().definition_blocks_since_mark, MarkLimits{}.definition_blocks);
+    EXPECT_EQ(recovered.value().record_count, writer_.segment()->records_written());
+    return recovered.value().bytes_read - index_bytes();
+  }
+  std::uint64_t index_bytes() const { return std::filesystem::file_size(index_path_of(part(0))); }
+  std::uint32_t instruments_ = 0;
+};
+
+TEST_F(StormTest, IsRecoveredByReadingAsMuchAfterAnHourAsAfterADay) {
+  // Behind the last block lie zeros, which are looked at.
+  const std::uint64_t most = MarkLimits{}.definition_blocks * kBlockAlign + WriterOptions{}.zero_bytes;
+  EXPECT_LE(read_after_storm(500), most);
+  EXPECT_LE(read_after_storm(5000), most) << "ten times as long";
+}
+
+TEST_F(DurableWriterTest, GoesOnCountingTowardsAMarkAfterAStart) {
+  publish(*ring_, instrument(9, "A", kNoon));
+  ASSERT_TRUE(write_trades(1, 1));
+  ASSERT_TRUE(writer_.finish(0));
+  std::uint32_t number = 9;
+  for (int start = 0; start < 10; ++start) {
+    auto recovered = recover_segment(part(0));
+    ASSERT_TRUE(recovered);
+    EXPECT_EQ(recovered.value().last_instrument, number);
+    const auto rings = RingSet::create("", SpscRing::kBytesMin).take();
+    SegmentWriter writer(storage_, *rings, [&] {
+      WriterOptions options{directory(), "test", "unit test", kFlushNs, Durability::batch(), false};
+      options.marks = {1000, 4};
+      return options;
+    }());
+    ASSERT_TRUE(writer.resume(part(0), recovered.value(), make_gap(GapCause::kStop, kNoon, kNoon + 5), 0));
+    publish(*rings->first(), instrument(++number, "A", kNoon + 10));
+    writer.ask_taken();
+    ASSERT_TRUE(writer.finish(0));
+  }
+  const auto records = read_records(part(0));
+  const auto marks = std::count_if(records.begin(), records.end(),
+                                   [](const Bytes& record) { return type_of(record) == RecordType::kMark; });
+  EXPECT_GE(marks, 2);
+  EXPECT_LE(marks, 3);
+}
+
 /// A sync a millisecond at most.
 class IntervalWriterTest : public DurableWriterTest {
  protected:
