@@ -1,8 +1,9 @@
 // Files of a run, and the plain writes that ours are compared with.
-import { closeSync, fdatasyncSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fdatasyncSync, fsyncSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { listSegments } from '../../dist/log/directory.js'
 import { loadNative } from '../../dist/native/binding.js'
+import { BlockFlag, INDEX_ENTRY_BYTES, INDEX_FLAGS } from '../../dist/records/layout.js'
 import { expectEqual } from './measure.mjs'
 
 export const MIB = 1 << 20
@@ -35,6 +36,17 @@ export function writePlain(path, bytes, memory, sync) {
   } finally {
     closeSync(file)
   }
+}
+
+/** The marks that the writer left in a directory's segments, by their indexes: one a block. */
+export function countMarks(directory) {
+  let marks = 0
+  for (const { path } of listSegments(directory)) {
+    const index = readFileSync(path.replace(/tfs$/, 'tfi'))
+    for (let entry = INDEX_ENTRY_BYTES; entry < index.length; entry += INDEX_ENTRY_BYTES)
+      if ((index.readUInt16LE(entry + INDEX_FLAGS) & BlockFlag.hasMark) !== 0) marks++
+  }
+  return marks
 }
 
 /** Reads every byte of a directory's segments, checks each CRC and the order, and returns the count of records. */

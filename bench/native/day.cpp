@@ -34,6 +34,29 @@ void forget_pages(const std::string& directory) {
   }
 }
 
+/// An instrument defined anew, and a connection that was opened anew, as after a reconnect.
+void publish_reconnect(SpscRing& ring, std::uint32_t number, std::int64_t ts_recv) {
+  Instrument instrument{};
+  Connection connection{};
+  for (RecordHead* head : {&instrument.head, &connection.head}) {
+    head->cells = 1;
+    head->flags = kFlagLast;
+    head->ts_recv = ts_recv;
+    head->ts_event = kNoneI64;
+  }
+  instrument.head.type = static_cast<std::uint8_t>(RecordType::kInstrument);
+  instrument.head.instrument = number;
+  connection.head.type = static_cast<std::uint8_t>(RecordType::kConnection);
+  connection.head.frame = std::uint64_t{1} << kFrameNumberBits;
+  connection.event = static_cast<std::uint8_t>(ConnectionEvent::kOpen);
+  constexpr std::int64_t kWaitNs = 1'000'000'000;
+  while (!ring.wait_for_space(2, kWaitNs)) expect(ring.state() == RingState::kOpen, "the writer has stopped");
+  std::uint8_t* cells = ring.reserve(2);
+  std::memcpy(cells, &instrument, sizeof instrument);
+  std::memcpy(cells + kCellBytes, &connection, sizeof connection);
+  ring.commit(2);
+}
+
 rusage usage_now() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
@@ -57,16 +80,18 @@ Report day_fill(Options& options) {
     const auto recorder = open_recorder(directory);
     while (maker.made() < records) {
       const std::uint64_t left = records - maker.made();
+      publish_reconnect(*recorder->ring(), static_cast<std::uint32_t>(maker.made() / kBatch) + 1, maker.last_ts_recv() + 1);
       publish_batch(*recorder->ring(), maker, static_cast<std::uint32_t>(std::min<std::uint64_t>(kBatch, left)));
     }
-    expect(take_or_fail(recorder->flush()).durable == records, "not all is durable");
+    const std::uint64_t batches = (records + kBatch - 1) / kBatch;
+    expect(take_or_fail(recorder->flush()).durable == records + 2 * batches, "not all is durable");
     ::kill(::getpid(), SIGKILL);
   }
   int status = 0;
   ::waitpid(writer, &status, 0);
   expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "the day's writer ended otherwise than it should");
   Report report;
-  return report.add_time("first", first).add("step", static_cast<std::uint64_t>(step));
+  return report.add_time("first", first).add("step", static_cast<std::uint64_t>(step)).add("batch", std::uint64_t{kBatch});
 }
 
 Report day_find(Options& options) {
