@@ -65,6 +65,7 @@ int main(int count, char** values) {
     total.lives += result.lives;
     total.records += result.records;
     total.acknowledged += result.acknowledged;
+    total.marks += result.marks;
     if (arguments.trace || result.violation) print_trace(result);
     if (!result.violation) continue;
     failed += 1;
@@ -72,8 +73,9 @@ int main(int count, char** values) {
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   std::printf("%" PRIu64 " seeds, %" PRIu64 " lives, %" PRIu64 " records produced, %" PRIu64
-              " acknowledged as durable; %.0f seeds/s; %" PRIu64 " violations\n",
-              done, total.lives, total.records, total.acknowledged, static_cast<double>(done) / seconds, failed);
+              " acknowledged as durable, %" PRIu64 " marks; %.0f seeds/s; %" PRIu64
+              " violations\n",
+              done, total.lives, total.records, total.acknowledged, total.marks, static_cast<double>(done) / seconds, failed);
   for (std::size_t i = 0; i < total.faults.size(); ++i) {
     std::printf("%12" PRIu64 "  %s\n", total.faults[i], std::string(to_string(static_cast<Fault>(i))).c_str());
   }

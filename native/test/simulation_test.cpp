@@ -9,13 +9,16 @@ TEST(SimulationTest, KeepsEveryPromiseWhateverTheDiskDoes) {
   constexpr std::uint64_t kSeeds = 1000;
   FaultCounts occurred{};
   std::uint64_t acknowledged = 0;
+  std::uint64_t marks = 0;
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
     const SimulationResult result = simulate(seed);
     ASSERT_FALSE(result.violation) << "seed " << seed << ": " << *result.violation;
     acknowledged += result.acknowledged;
+    marks += result.marks;
     for (std::size_t i = 0; i < occurred.size(); ++i) occurred[i] += result.faults[i];
   }
   EXPECT_GT(acknowledged, 1000 * kSeeds / 10);
+  EXPECT_GT(marks, kSeeds);
   for (std::size_t i = 0; i < occurred.size(); ++i) {
     EXPECT_GT(occurred[i], 0U) << "never occurred: " << to_string(static_cast<Fault>(i));
   }

@@ -82,6 +82,9 @@ struct JournalOracle::Walk {
   bool is_synced = false;           // this segment: recovery has made durable what it holds
   std::set<std::uint32_t> defined{};  // in this segment
   std::vector<std::uint64_t> secured{};
+  std::uint64_t in_segment = 0;  // records of its blocks up to this one
+  std::uint64_t missing = 0;     // numbers in front of this block that no record has
+  std::uint64_t marks = 0;
   std::optional<std::string> violation{};
 
   void fail(const std::string& what) {
@@ -95,6 +98,7 @@ struct JournalOracle::Walk {
     segment_name = name.file_name();
     is_synced = synced;
     defined.clear();
+    in_segment = 0;
   }
 
   void see(std::int64_t ts_recv) { part_max = std::max(part_max, ts_recv); }
@@ -106,6 +110,7 @@ struct JournalOracle::Walk {
     if (opens) return see(head.ts_recv);
     if (is(head, RecordType::kGap) && number == 0) return gap(as<Gap>(bytes));
     see(head.ts_recv);
+    if (is(head, RecordType::kMark)) return mark(as<Mark>(bytes));
     if (number == 0 || number > oracle.records_.size()) return fail("a record that nobody produced");
     const Bytes& original = oracle.records_[number - 1];
     if ((head.flags & kFlagCopy) != 0) {
@@ -125,6 +130,19 @@ struct JournalOracle::Walk {
     }
     found[number] = true;
     if (is_synced) secured.push_back(number);
+  }
+
+  void mark(const Mark& mark) {
+    marks += 1;
+    if ((mark.head.flags & kFlagCopy) == 0) fail("a mark that is not marked as the writer's own");
+    if (!defined.empty() && *defined.rbegin() > mark.last_instrument) fail("a mark names a smaller instrument than there is");
+    // Of what was damaged since, the mark knows nothing.
+    if (mark.missing_records > missing) fail("a mark counts more missing records than there are");
+  }
+
+  void begin_block(const BlockHeader& header) {
+    missing = header.first_record - in_segment;
+    in_segment += header.record_count;
   }
 
   void gap(const Gap& gap) {
@@ -243,6 +261,7 @@ std::optional<std::string> JournalOracle::check(const std::string& directory, co
       bool opens = block.header.block_number == 0;
       walk.damaged |= block.missing > 0;
       walk.damaged_ever |= block.missing > 0;
+      walk.begin_block(block.header);
       for_each_record(block.payload, block.header.payload_length, [&](const RecordHead& head) {
         const auto* bytes = reinterpret_cast<const std::uint8_t*>(&head);
         walk.record(Bytes(bytes, bytes + head.cells * kCellBytes), opens);
@@ -257,6 +276,7 @@ std::optional<std::string> JournalOracle::check(const std::string& directory, co
   if (walk.violation) return walk.violation;
   if (walk.left > producers_left_) return "more gaps of producers than producers that are gone";
   for (const std::uint64_t number : walk.secured) must_stay_[number] = true;
+  marks_ = walk.marks;
   return std::nullopt;
 }
 

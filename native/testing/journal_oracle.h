@@ -36,6 +36,8 @@ class JournalOracle {
   bool ended_in_order() const { return lives_.empty() || lives_.back().in_order; }
 
   std::uint64_t acknowledged() const { return durable_.size(); }
+  /// Marks that the last check found.
+  std::uint64_t marks() const { return marks_; }
 
   /// What the check may not ask of a file, by name.
   struct Allowances {
@@ -67,6 +69,7 @@ class JournalOracle {
   std::unordered_set<std::uint64_t> durable_;  // acknowledged as such
   std::uint64_t producers_left_ = 0;
   std::uint64_t io_failures_ = 0;
+  std::uint64_t marks_ = 0;
 };
 
 }  // namespace tickforge::testing

@@ -73,6 +73,7 @@ class Simulation {
     }
     if (!result_.violation) (void)start();
     result_.acknowledged = oracle_.acknowledged();
+    result_.marks = oracle_.marks();
     result_.trace.assign(trace_.begin(), trace_.end());
     return std::move(result_);
   }
@@ -194,6 +195,7 @@ class Simulation {
     options.zero_bytes = random_.between(1, 8) * kBlockAlign;
     waits_for_disk_ = options.waits_for_disk = random_.chance(700);
     if (waits_for_disk_) options.reserve_bytes = std::uint64_t{8} << 20;
+    if (random_.chance(500)) options.marks = {random_.between(1, 40), random_.between(1, 10)};
     auto made = make_loop(storage, *rings, options, power);
     if (!made) return;
     WriterLoop& loop = *made;

@@ -22,6 +22,8 @@ struct SimulationResult {
   std::uint64_t records = 0;
   std::uint64_t acknowledged = 0;
   std::uint64_t segments = 0;
+  /// Marks for a recovery that were in the log at the end.
+  std::uint64_t marks = 0;
   /// Of everything that happened and of every byte that was on the disk after a start.
   std::uint64_t digest = 0;
   /// The last lines of what happened.
