@@ -1,7 +1,5 @@
 #include "core/open_plan.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "base/clock.h"
@@ -14,8 +12,10 @@ namespace {
 
 /// For good: were it there again after a power cut, it would look as if a recorder had died behind the one to come.
 Result<void> remove_segment(Storage& storage, const std::string& directory, const std::string& path) {
-  ::unlink(index_path_of(path).c_str());
-  if (::unlink(path.c_str()) != 0) return system_error("TF_IO", "removing the empty segment", path, errno);
+  // Without its segment nobody looks at it.
+  (void)storage.remove(index_path_of(path));
+  const int removed = storage.remove(path);
+  if (removed < 0) return system_error("TF_IO", "removing the empty segment", path, -removed);
   const int synced = storage.sync_directory(directory);
   if (synced < 0) return system_error("TF_IO", "syncing the directory", directory, -synced);
   return {};
@@ -34,7 +34,7 @@ Result<OpenPlan> plan_open(Storage& storage, const std::string& directory, const
   bool clean = true;
   while (!segments.empty()) {
     const std::string path = directory + "/" + segments.back().file_name();
-    auto recovered = recover_segment(path);
+    auto recovered = recover_segment(storage, path);
     if (!recovered) return recovered.error();
     plan.tail.bytes_read += recovered.value().bytes_read;
     plan.tail.torn_tail_bytes += recovered.value().torn_tail_bytes;

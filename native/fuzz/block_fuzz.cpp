@@ -27,6 +27,7 @@ namespace {
 
 using namespace tickforge;
 using testing::Bytes;
+using testing::recover_segment;
 
 void require(bool holds, std::source_location where = std::source_location::current()) {
   if (holds) return;

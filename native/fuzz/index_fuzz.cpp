@@ -21,6 +21,7 @@ namespace {
 
 using namespace tickforge;
 using testing::Bytes;
+using testing::write_index;
 
 constexpr std::size_t kBlocks = 200;
 constexpr std::int64_t kStep = 10;

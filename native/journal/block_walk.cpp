@@ -6,7 +6,6 @@
 #include "base/assert.h"
 #include "base/crc32c.h"
 #include "format/record_check.h"
-#include "journal/file_window.h"
 
 namespace tickforge {
 namespace {
@@ -127,12 +126,12 @@ bool header_holds(const BlockHeader& header) {
          crc_holds(header);
 }
 
-Result<WalkEnd> walk_blocks(int fd, const std::string& path, const WalkStart& start, WalkDepth depth,
+Result<WalkEnd> walk_blocks(ReadableFile file, const std::string& path, const WalkStart& start, WalkDepth depth,
                             const BlockVisitor& visit) {
   TF_ASSERT(start.offset % kBlockAlign == 0);
-  auto file_bytes = size_of_file(fd, path);
+  auto file_bytes = size_of_file(file, path);
   if (!file_bytes) return file_bytes.error();
-  FileWindow window(fd, path, file_bytes.value());
+  FileWindow window(file, path, file_bytes.value());
   BlockFinder finder(window, start.segment_id);
   WalkEnd end;
   std::uint64_t offset = start.offset;
@@ -182,11 +181,11 @@ BlockState check_against_entry(const BlockHeader& header, std::uint64_t segment_
   return same ? BlockState::kWhole : BlockState::kDiffers;
 }
 
-Result<BlockState> read_block(int fd, const std::string& path, std::uint64_t segment_id, const IndexEntry& entry,
+Result<BlockState> read_block(ReadableFile file, const std::string& path, std::uint64_t segment_id, const IndexEntry& entry,
                               std::vector<std::uint8_t>& block) {
   if (is_missing(entry)) return BlockState::kDamaged;
   block.resize(entry.length);
-  auto read = read_fully(fd, path, block.data(), block.size(), entry.offset);
+  auto read = read_fully(file, path, block.data(), block.size(), entry.offset);
   if (!read) return read.error();
   if (read.value() < sizeof(BlockHeader)) return BlockState::kDamaged;
   BlockHeader header;
@@ -205,13 +204,13 @@ bool payload_holds(const std::uint8_t* payload, std::size_t length) {
   return walked && held;
 }
 
-Result<bool> is_whole_block(int fd, const std::string& path, std::uint64_t offset) {
+Result<bool> is_whole_block(ReadableFile file, const std::string& path, std::uint64_t offset) {
   BlockHeader header;
-  auto read = read_fully(fd, path, &header, sizeof header, offset);
+  auto read = read_fully(file, path, &header, sizeof header, offset);
   if (!read) return read.error();
   if (read.value() != sizeof header || !header_holds(header)) return false;
   std::vector<std::uint8_t> payload(header.payload_length);
-  read = read_fully(fd, path, payload.data(), payload.size(), offset + sizeof header);
+  read = read_fully(file, path, payload.data(), payload.size(), offset + sizeof header);
   if (!read) return read.error();
   return read.value() == payload.size() && crc32c(payload.data(), payload.size()) == header.payload_crc;
 }

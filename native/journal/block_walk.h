@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "format/segment.h"
+#include "journal/file_window.h"
 #include "journal/segment_index.h"
 
 namespace tickforge {
@@ -68,7 +69,7 @@ using BlockVisitor = std::function<void(const WalkedBlock&)>;
 
 /// Calls `visit` for every whole block from `start` on. Memory is bounded by two blocks. Errors: TF_IO, TF_NEWER_FORMAT
 /// (a block of a newer version), TF_FOREIGN_DIRECTORY (no block at all in a file that does not begin like a segment).
-Result<WalkEnd> walk_blocks(int fd, const std::string& path, const WalkStart& start, WalkDepth depth,
+Result<WalkEnd> walk_blocks(ReadableFile file, const std::string& path, const WalkStart& start, WalkDepth depth,
                             const BlockVisitor& visit);
 
 /// What is at an index entry's offset. kDiffers: a whole header of the segment that contradicts the entry.
@@ -78,11 +79,11 @@ enum class BlockState { kWhole, kDamaged, kDiffers };
 BlockState check_against_entry(const BlockHeader& header, std::uint64_t segment_id, const IndexEntry& entry);
 
 /// Reads `entry`'s block into `block` (header and payload). Errors: TF_IO.
-Result<BlockState> read_block(int fd, const std::string& path, std::uint64_t segment_id, const IndexEntry& entry,
+Result<BlockState> read_block(ReadableFile file, const std::string& path, std::uint64_t segment_id, const IndexEntry& entry,
                               std::vector<std::uint8_t>& block);
 
 /// Whether a block of any segment that is whole begins at `offset`. Errors: TF_IO.
-Result<bool> is_whole_block(int fd, const std::string& path, std::uint64_t offset);
+Result<bool> is_whole_block(ReadableFile file, const std::string& path, std::uint64_t offset);
 
 /// Grows `entries`, one a block number, while blocks are walked.
 void append_entry(std::vector<IndexEntry>& entries, const WalkedBlock& block);

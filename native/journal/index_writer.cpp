@@ -1,19 +1,13 @@
 #include "journal/index_writer.h"
 
-#include <cerrno>
-
 #include "journal/segment_index.h"
+#include "journal/storage_files.h"
 
 namespace tickforge {
 
 void IndexWriter::create(const std::string& path, std::uint64_t segment_id) {
-  int file = storage_.create(path);
-  if (file == -EEXIST) {
-    // Left by a segment that no longer exists.
-    file = storage_.open(path);
-    if (file >= 0) storage_.truncate(file, 0);
-  }
-  opened(file);
+  // There may be one, left by a segment that no longer exists.
+  opened(create_anew(storage_, path));
   end_ = 0;
   const IndexHeader header = make_index_header(segment_id);
   write(&header, sizeof header);
@@ -43,15 +37,10 @@ void IndexWriter::opened(int file) {
 }
 
 void IndexWriter::write(const void* bytes, std::size_t length) {
-  std::size_t done = 0;
-  while (failure_ == 0 && done < length) {
-    const auto* rest = static_cast<const std::uint8_t*>(bytes) + done;
-    const int count = storage_.write_now(file_, rest, length - done, end_ + done);
-    if (count == -EINTR || count == -EAGAIN) continue;
-    if (count <= 0) failure_ = count < 0 ? count : -EIO;
-    if (count > 0) done += static_cast<std::size_t>(count);
-  }
-  end_ += done;
+  if (failure_ != 0) return;
+  auto written = write_fully(storage_, file_, "", bytes, length, end_);
+  if (!written) failure_ = -written.error().number;
+  end_ += length;
 }
 
 }  // namespace tickforge

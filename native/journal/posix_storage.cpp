@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -40,6 +41,22 @@ int PosixStorage::close(int file) {
 std::int64_t PosixStorage::size(int file) {
   struct stat status{};
   return ::fstat(file, &status) == 0 ? std::int64_t{status.st_size} : -errno;
+}
+
+std::int64_t PosixStorage::read_now(int file, void* bytes, std::size_t length, std::uint64_t offset) {
+  const ssize_t count = ::pread(file, bytes, length, static_cast<off_t>(offset));
+  return count < 0 ? -errno : std::int64_t{count};
+}
+
+std::int64_t PosixStorage::next_data(int file, std::uint64_t offset) {
+  const off_t data = ::lseek(file, static_cast<off_t>(offset), SEEK_DATA);
+  return data < 0 ? -errno : std::int64_t{data};
+}
+
+int PosixStorage::remove(const std::string& path) { return or_errno(::unlink(path.c_str())); }
+
+int PosixStorage::rename(const std::string& from, const std::string& to) {
+  return or_errno(::rename(from.c_str(), to.c_str()));
 }
 
 int PosixStorage::list(const std::string& directory, std::vector<std::string>& names) {
@@ -128,6 +145,11 @@ int PosixStorage::write_zeros(int file, std::uint64_t offset, std::uint64_t leng
 
 int PosixStorage::truncate(int file, std::uint64_t length) {
   return or_errno(::ftruncate(file, static_cast<off_t>(length)));
+}
+
+Storage& kernel_files() {
+  static PosixStorage storage;
+  return storage;
 }
 
 }  // namespace tickforge

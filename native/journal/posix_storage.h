@@ -16,6 +16,10 @@ class PosixStorage : public Storage {
   int open(const std::string& path) override;
   int close(int file) override;
   std::int64_t size(int file) override;
+  std::int64_t read_now(int file, void* bytes, std::size_t length, std::uint64_t offset) override;
+  std::int64_t next_data(int file, std::uint64_t offset) override;
+  int remove(const std::string& path) override;
+  int rename(const std::string& from, const std::string& to) override;
   int list(const std::string& directory, std::vector<std::string>& names) override;
   int sync_directory(const std::string& directory) override;
   int submit_write(int file, const void* bytes, std::size_t length, std::uint64_t offset) override;
@@ -46,5 +50,8 @@ class PosixStorage : public Storage {
   std::map<int, UniqueFd> direct_;
   Completions ended_;
 };
+
+/// For whoever only reads, on any thread: what it does keeps no state. File numbers are those of the kernel.
+Storage& kernel_files();
 
 }  // namespace tickforge

@@ -1,15 +1,14 @@
 #include "journal/recovery.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <optional>
 
-#include "base/unique_fd.h"
 #include "journal/block_walk.h"
 #include "journal/file_window.h"
+#include "journal/posix_storage.h"
 #include "journal/segment_index.h"
 #include "journal/segment_name.h"
+#include "journal/storage_files.h"
 
 namespace tickforge {
 namespace {
@@ -21,7 +20,8 @@ constexpr std::uint16_t kTakenFlags = kBlockHasDefinitions | kBlockHasMark;
 bool is(const RecordHead& head, RecordType type) { return head.type == static_cast<std::uint8_t>(type); }
 
 struct Recovery {
-  int fd;
+  Storage& storage;
+  int file;
   const std::string& path;
   RecoveredTail tail;
   /// Of the blocks from number `first` on.
@@ -49,7 +49,7 @@ struct Recovery {
   /// Walks from the end of `entries`, adding to them. Blocks before are known already.
   Result<void> walk(std::optional<std::uint64_t> segment_id) {
     const WalkStart start{segment_id, entries.empty() ? 0 : end_of(entries.back()), first + entries.size()};
-    auto walked = walk_blocks(fd, path, start, WalkDepth::kPayloads, [this](const WalkedBlock& block) {
+    auto walked = walk_blocks({storage, file}, path, start, WalkDepth::kPayloads, [this](const WalkedBlock& block) {
       append_entry(entries, block);
       if ((block.header.flags & kTakenFlags) == 0) return;
       (void)take(block.payload, block.header.payload_length, entries.size() - 1);
@@ -102,7 +102,7 @@ struct Recovery {
   }
 
   Result<BlockState> read(std::uint64_t segment_id, const IndexEntry& entry, std::vector<std::uint8_t>& block) {
-    auto state = read_block(fd, path, segment_id, entry, block);
+    auto state = read_block({storage, file}, path, segment_id, entry, block);
     tail.bytes_read += block.size();
     return state;
   }
@@ -118,11 +118,17 @@ struct Recovery {
 
   /// Cuts the file after its last whole block.
   Result<void> cut() {
-    auto bytes = size_of_file(fd, path);
+    auto bytes = size_of_file({storage, file}, path);
     if (!bytes) return bytes.error();
     if (bytes.value() == tail.end_offset) return {};
-    if (::ftruncate(fd, static_cast<off_t>(tail.end_offset)) != 0) return system_error("TF_IO", "cutting", path, errno);
-    if (::fsync(fd) != 0) return system_error("TF_IO", "syncing", path, errno);
+    const int cut = storage.truncate(file, tail.end_offset);
+    if (cut < 0) return system_error("TF_IO", "cutting", path, -cut);
+    return sync();
+  }
+
+  Result<void> sync() {
+    const int synced = storage.sync_now(file);
+    if (synced < 0) return system_error("TF_IO", "syncing", path, -synced);
     return {};
   }
 
@@ -130,14 +136,14 @@ struct Recovery {
   Result<void> mend_index(const IndexFile& index, std::size_t trusted) {
     if (entries.empty()) {
       const std::string index_path = index_path_of(path);
-      if (index.exists && ::unlink(index_path.c_str()) != 0)
-        return system_error("TF_IO", "removing", index_path, errno);
+      const int removed = index.exists ? storage.remove(index_path) : 0;
+      if (removed < 0) return system_error("TF_IO", "removing", index_path, -removed);
       return {};
     }
-    if (compare_index(index, tail.segment_id, entries) == IndexState::kOk) return sync_index(path);
-    if (trusted > 0) return rewrite_index_tail(path, entries, trusted, first);
+    if (compare_index(index, tail.segment_id, entries) == IndexState::kOk) return sync_index(storage, path);
+    if (trusted > 0) return rewrite_index_tail(storage, path, entries, trusted, first);
     tail.index_rebuilt = true;
-    return write_index(path, tail.segment_id, entries);
+    return write_index(storage, path, tail.segment_id, entries);
   }
 
   void conclude() {
@@ -176,7 +182,7 @@ struct TrustedIndex {
 /// Takes over as much of the index as holds. Where none of it does, it is read to its beginning, to be compared.
 Result<TrustedIndex> trust_index(Recovery& recovery, const RecoveryReach& reach) {
   for (std::uint64_t most = std::max<std::uint64_t>(reach.index_entries, 1);;) {
-    auto index = read_index(recovery.path, most);
+    auto index = read_index(recovery.storage, recovery.path, most);
     if (!index) return index.error();
     recovery.tail.bytes_read += index.value().bytes_read;
     if (most == kAllEntries) return TrustedIndex{index.take(), 0};
@@ -190,19 +196,21 @@ Result<TrustedIndex> trust_index(Recovery& recovery, const RecoveryReach& reach)
   }
 }
 
-Result<RecoveredTail> recover(const std::string& path, const std::optional<RecoveryReach>& reach) {
-  const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-  if (!fd) return system_error(errno == ENOENT ? "TF_NO_DIRECTORY" : "TF_IO", "opening", path, errno);
-  if (::fsync(fd.get()) != 0) return system_error("TF_IO", "syncing", path, errno);
-
-  Recovery recovery{fd.get(), path, {}, {}, 0, {}, 0};
+Result<RecoveredTail> recover(Storage& storage, const std::string& path, const std::optional<RecoveryReach>& reach) {
+  const StorageFile file(storage, storage.open(path));
+  if (file.get() < 0) {
+    return system_error(file.get() == -ENOENT ? "TF_NO_DIRECTORY" : "TF_IO", "opening", path, -file.get());
+  }
+  Recovery recovery{storage, file.get(), path, {}, {}, 0, {}, 0};
+  auto synced = recovery.sync();
+  if (!synced) return synced.error();
   TrustedIndex trusted;
   if (reach) {
     auto taken = trust_index(recovery, *reach);
     if (!taken) return taken.error();
     trusted = taken.take();
   } else {
-    auto read = read_index(path);
+    auto read = read_index(storage, path, kAllEntries);
     if (!read) return read.error();
     trusted.index = read.take();
     recovery.tail.bytes_read = trusted.index.bytes_read;
@@ -222,12 +230,13 @@ Result<RecoveredTail> recover(const std::string& path, const std::optional<Recov
 
 }  // namespace
 
-Result<RecoveredTail> recover_segment(const std::string& segment_path, const RecoveryReach& reach) {
-  return recover(segment_path, reach);
+Result<RecoveredTail> recover_segment(Storage& storage, const std::string& segment_path, const RecoveryReach& reach) {
+  return recover(storage, segment_path, reach);
 }
 
 Result<RepairReport> repair_segment(const std::string& segment_path) {
-  auto tail = recover(segment_path, std::nullopt);
+  PosixStorage storage;
+  auto tail = recover(storage, segment_path, std::nullopt);
   if (!tail) return tail.error();
   return RepairReport{tail.value().torn_tail_bytes, tail.value().index_rebuilt};
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "format/record.h"
+#include "journal/storage.h"
 
 namespace tickforge {
 
@@ -55,8 +56,10 @@ struct RecoveryReach {
 /// Makes a segment ready to be appended to. Syncs it first, so that nothing is trusted that a power cut could still
 /// take away. Reads the end of the index, the blocks with definitions behind the newest mark, and all blocks from the last
 /// entry on; the whole segment only when its index does not hold. The caller must hold the lock of the directory.
-/// Errors: TF_IO, TF_NEWER_FORMAT, TF_FOREIGN_DIRECTORY (the file is left alone).
-Result<RecoveredTail> recover_segment(const std::string& segment_path, const RecoveryReach& reach = {});
+/// Errors: TF_IO, TF_DISK_FULL (the index), TF_NEWER_FORMAT, TF_FOREIGN_DIRECTORY (the file is left alone). After any of them
+/// the next recovery finds no less.
+Result<RecoveredTail> recover_segment(Storage& storage, const std::string& segment_path,
+                                      const RecoveryReach& reach = {});
 
 struct RepairReport {
   std::uint64_t torn_tail_bytes = 0;

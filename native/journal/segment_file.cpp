@@ -17,10 +17,6 @@ constexpr std::uint64_t kZeroLowShare = 8;
 
 }  // namespace
 
-Error write_error(const char* doing, const std::string& path, int number) {
-  return system_error(number == ENOSPC || number == EDQUOT ? "TF_DISK_FULL" : "TF_IO", doing, path, number);
-}
-
 SegmentFile::SegmentFile(Storage& storage, std::string path, int file)
     : storage_(storage), index_(storage), path_(std::move(path)), file_(file) {
   last_entry_.running_max_ts_recv = kNoneI64;

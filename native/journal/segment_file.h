@@ -10,12 +10,9 @@
 #include "journal/index_writer.h"
 #include "journal/recovery.h"
 #include "journal/segment_name.h"
-#include "journal/storage.h"
+#include "journal/storage_files.h"
 
 namespace tickforge {
-
-/// TF_DISK_FULL when a write failed because no space is left, TF_IO otherwise. `number` is an errno.
-Error write_error(const char* doing, const std::string& path, int number);
 
 class SegmentFile {
  public:

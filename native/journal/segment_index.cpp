@@ -1,7 +1,6 @@
 #include "journal/segment_index.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 
 #include <algorithm>
 #include <cstring>
@@ -10,6 +9,7 @@
 #include "base/crc32c.h"
 #include "base/unique_fd.h"
 #include "journal/file_window.h"
+#include "journal/storage_files.h"
 
 namespace tickforge {
 namespace {
@@ -40,26 +40,6 @@ void count_times(IndexEntry& entry) {
 }
 
 std::uint32_t crc_of(const IndexEntry& entry) { return crc32c(&entry, kCrcBytes); }
-
-Result<void> write_fully(int fd, const std::string& path, const void* bytes, std::size_t length, std::uint64_t offset) {
-  std::size_t done = 0;
-  while (done < length) {
-    const ssize_t count =
-        ::pwrite(fd, static_cast<const std::uint8_t*>(bytes) + done, length - done, static_cast<off_t>(offset + done));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return system_error(errno == ENOSPC ? "TF_DISK_FULL" : "TF_IO", "writing", path, errno);
-    done += static_cast<std::size_t>(count);
-  }
-  return {};
-}
-
-Result<void> sync_directory_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
-  const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || ::fsync(fd.get()) != 0) return system_error("TF_IO", "syncing directory", directory, errno);
-  return {};
-}
 
 }  // namespace
 
@@ -140,18 +120,16 @@ bool entry_begins(std::uint64_t number, const IndexEntry& entry) {
 
 }  // namespace
 
-Result<IndexFile> read_index(const std::string& segment_path, std::uint64_t most) {
-  const std::string path = index_path_of(segment_path);
+namespace {
+
+Result<IndexFile> read_opened_index(ReadableFile file, const std::string& path, std::uint64_t most) {
   IndexFile index;
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd && errno == ENOENT) return index;
-  if (!fd) return system_error("TF_IO", "opening", path, errno);
   index.exists = true;
-  auto bytes = size_of_file(fd.get(), path);
+  auto bytes = size_of_file(file, path);
   if (!bytes) return bytes.error();
 
   IndexHeader header{};
-  auto read = read_fully(fd.get(), path, &header, sizeof header, 0);
+  auto read = read_fully(file, path, &header, sizeof header, 0);
   if (!read) return read.error();
   index.bytes_read = read.value();
   index.header_holds = read.value() == sizeof header && index_header_holds(header);
@@ -161,7 +139,7 @@ Result<IndexFile> read_index(const std::string& segment_path, std::uint64_t most
   const std::uint64_t whole = (bytes.value() - sizeof header) / sizeof(IndexEntry);
   index.first = whole - std::min(whole, most);
   index.entries.resize(whole - index.first);
-  read = read_fully(fd.get(), path, index.entries.data(), index.entries.size() * sizeof(IndexEntry),
+  read = read_fully(file, path, index.entries.data(), index.entries.size() * sizeof(IndexEntry),
                     sizeof header + index.first * sizeof(IndexEntry));
   if (!read) return read.error();
   index.bytes_read += read.value();
@@ -178,6 +156,24 @@ Result<IndexFile> read_index(const std::string& segment_path, std::uint64_t most
                             std::all_of(rest, rest + rest_bytes, [](std::uint8_t byte) { return byte == 0; });
   index.entries.resize(held);
   return index;
+}
+
+}  // namespace
+
+Result<IndexFile> read_index(const std::string& segment_path) {
+  const std::string path = index_path_of(segment_path);
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd && errno == ENOENT) return IndexFile{};
+  if (!fd) return system_error("TF_IO", "opening", path, errno);
+  return read_opened_index(fd.get(), path, kAllEntries);
+}
+
+Result<IndexFile> read_index(Storage& storage, const std::string& segment_path, std::uint64_t most) {
+  const std::string path = index_path_of(segment_path);
+  const StorageFile file(storage, storage.open(path));
+  if (file.get() == -ENOENT) return IndexFile{};
+  if (file.get() < 0) return system_error("TF_IO", "opening", path, -file.get());
+  return read_opened_index({storage, file.get()}, path, most);
 }
 
 std::string_view to_string(IndexState state) {
@@ -232,45 +228,53 @@ IndexState compare_index(const IndexFile& index, std::uint64_t segment_id, const
   return entries_agree(derived, entries) && damaged_fit(derived, entries) ? IndexState::kOk : IndexState::kWrong;
 }
 
-Result<void> write_index(const std::string& segment_path, std::uint64_t segment_id,
+Result<void> write_index(Storage& storage, const std::string& segment_path, std::uint64_t segment_id,
                          const std::vector<IndexEntry>& entries) {
   const std::string path = index_path_of(segment_path);
   const std::string temporary = path + ".tmp";
-  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (!fd) return system_error("TF_IO", "creating", temporary, errno);
-  const auto give_up = [&](Error error) {
-    ::unlink(temporary.c_str());
-    return error;
+  const auto fill = [&]() -> Result<void> {
+    const StorageFile file(storage, create_anew(storage, temporary));
+    if (file.get() < 0) return write_error("creating", temporary, -file.get());
+    const IndexHeader header = make_index_header(segment_id);
+    auto written = write_fully(storage, file.get(), temporary, &header, sizeof header, 0);
+    if (!written) return written;
+    written = write_fully(storage, file.get(), temporary, entries.data(), entries.size() * sizeof(IndexEntry),
+                          sizeof header);
+    if (!written) return written;
+    const int synced = storage.sync_now(file.get());
+    if (synced < 0) return system_error("TF_IO", "syncing", temporary, -synced);
+    const int renamed = storage.rename(temporary, path);
+    if (renamed < 0) return system_error("TF_IO", "renaming to", path, -renamed);
+    return {};
   };
-  const IndexHeader header = make_index_header(segment_id);
-  auto written = write_fully(fd.get(), temporary, &header, sizeof header, 0);
-  if (!written) return give_up(written.error());
-  written = write_fully(fd.get(), temporary, entries.data(), entries.size() * sizeof(IndexEntry), sizeof header);
-  if (!written) return give_up(written.error());
-  if (::fsync(fd.get()) != 0) return give_up(system_error("TF_IO", "syncing", temporary, errno));
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return give_up(system_error("TF_IO", "renaming to", path, errno));
-  return sync_directory_of(path);
+  auto filled = fill();
+  if (filled) return sync_directory_of(storage, path);
+  (void)storage.remove(temporary);
+  return filled;
 }
 
-Result<void> sync_index(const std::string& segment_path) {
+Result<void> sync_index(Storage& storage, const std::string& segment_path) {
   const std::string path = index_path_of(segment_path);
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd || ::fsync(fd.get()) != 0) return system_error("TF_IO", "syncing", path, errno);
+  const StorageFile file(storage, storage.open(path));
+  const int synced = file.get() < 0 ? file.get() : storage.sync_now(file.get());
+  if (synced < 0) return system_error("TF_IO", "syncing", path, -synced);
   return {};
 }
 
-Result<void> rewrite_index_tail(const std::string& segment_path, const std::vector<IndexEntry>& entries,
-                                std::uint64_t from, std::uint64_t first) {
+Result<void> rewrite_index_tail(Storage& storage, const std::string& segment_path,
+                                const std::vector<IndexEntry>& entries, std::uint64_t from, std::uint64_t first) {
   TF_ASSERT(from <= entries.size());
   const std::string path = index_path_of(segment_path);
-  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!fd) return system_error("TF_IO", "opening", path, errno);
+  const StorageFile file(storage, storage.open(path));
+  if (file.get() < 0) return system_error("TF_IO", "opening", path, -file.get());
   const std::uint64_t offset = sizeof(IndexHeader) + (first + from) * sizeof(IndexEntry);
-  if (::ftruncate(fd.get(), static_cast<off_t>(offset)) != 0) return system_error("TF_IO", "cutting", path, errno);
-  auto written =
-      write_fully(fd.get(), path, entries.data() + from, (entries.size() - from) * sizeof(IndexEntry), offset);
+  const int cut = storage.truncate(file.get(), offset);
+  if (cut < 0) return system_error("TF_IO", "cutting", path, -cut);
+  auto written = write_fully(storage, file.get(), path, entries.data() + from,
+                             (entries.size() - from) * sizeof(IndexEntry), offset);
   if (!written) return written;
-  if (::fsync(fd.get()) != 0) return system_error("TF_IO", "syncing", path, errno);
+  const int synced = storage.sync_now(file.get());
+  if (synced < 0) return system_error("TF_IO", "syncing", path, -synced);
   return {};
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "format/segment.h"
+#include "journal/storage.h"
 
 namespace tickforge {
 
@@ -60,7 +61,8 @@ inline constexpr std::uint64_t kAllEntries = std::numeric_limits<std::uint64_t>:
 
 /// Reads the index file of a segment, or only its last `most` entries. Of an entry whose predecessor was not read less
 /// can be said. A missing or senseless file is a finding, not an error; TF_IO when it cannot be read.
-Result<IndexFile> read_index(const std::string& segment_path, std::uint64_t most = kAllEntries);
+Result<IndexFile> read_index(const std::string& segment_path);
+Result<IndexFile> read_index(Storage& storage, const std::string& segment_path, std::uint64_t most);
 
 /// Each of `entries` says what the one at its place in `derived` says. The place of a damaged block agrees with
 /// anything.
@@ -75,16 +77,16 @@ enum class IndexEnd { kExact, kLimited };
 IndexState compare_index(const IndexFile& index, std::uint64_t segment_id, const std::vector<IndexEntry>& derived,
                          IndexEnd end = IndexEnd::kExact);
 
-/// Replaces the index file: temporary file, sync, rename, sync of the directory.
-Result<void> write_index(const std::string& segment_path, std::uint64_t segment_id,
+/// Replaces the index file: temporary file, sync, rename, sync of the directory. Errors: TF_DISK_FULL, TF_IO.
+Result<void> write_index(Storage& storage, const std::string& segment_path, std::uint64_t segment_id,
                          const std::vector<IndexEntry>& entries);
 
-/// Makes the index file durable as it is.
-Result<void> sync_index(const std::string& segment_path);
+/// Makes the index file durable as it is. Errors: TF_IO.
+Result<void> sync_index(Storage& storage, const std::string& segment_path);
 
 /// Overwrites an index file with `entries` from the one at `from` on, ends it after the last of them, and syncs it.
-/// `first` is the number of the first of `entries`.
-Result<void> rewrite_index_tail(const std::string& segment_path, const std::vector<IndexEntry>& entries,
-                                std::uint64_t from, std::uint64_t first = 0);
+/// `first` is the number of the first of `entries`. Errors: TF_DISK_FULL, TF_IO.
+Result<void> rewrite_index_tail(Storage& storage, const std::string& segment_path,
+                                const std::vector<IndexEntry>& entries, std::uint64_t from, std::uint64_t first);
 
 }  // namespace tickforge

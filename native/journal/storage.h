@@ -36,6 +36,13 @@ class Storage {
   virtual int close(int file) = 0;
   /// Bytes of the file, or -errno.
   virtual std::int64_t size(int file) = 0;
+  /// Reads at most `length` bytes, and maybe fewer; 0 at the end of the file.
+  virtual std::int64_t read_now(int file, void* bytes, std::size_t length, std::uint64_t offset) = 0;
+  /// The first byte at or behind `offset` that is in no hole of the file; -ENXIO when there is none.
+  virtual std::int64_t next_data(int file, std::uint64_t offset) = 0;
+  virtual int remove(const std::string& path) = 0;
+  /// Takes the place of a file that is called `to`, if there is one.
+  virtual int rename(const std::string& from, const std::string& to) = 0;
   /// Names in a directory, in no order.
   virtual int list(const std::string& directory, std::vector<std::string>& names) = 0;
   /// Makes the directory's entries durable.

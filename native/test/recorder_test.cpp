@@ -192,6 +192,28 @@ TEST_F(RecorderTest, CutsATornTailAndMarksTheGap) {
   EXPECT_EQ(record_as<Gap>(records[4]).cause, static_cast<std::uint8_t>(GapCause::kUncleanStop));
 }
 
+TEST_F(RecorderTest, LosesNothingWhenAStartFailsBehindItsRecovery) {
+  record_session(3);
+  undo_close(only_segment());
+  const std::string page = control_page_path(directory_.file("data"), "test");
+  std::filesystem::remove(page);
+  std::filesystem::create_directory(page);
+  for (int start = 0; start < 2; ++start) {
+    auto failed = Recorder::open(options());
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code, "TF_IO");
+    EXPECT_EQ(failed.error().path, page);
+  }
+  std::filesystem::remove(page);
+  auto recorder = open(options());
+  EXPECT_FALSE(recorder->recovery().clean) << "that the torn tail was cut before is no orderly end";
+  EXPECT_EQ(recorder->recovery().records, 4U);
+  ASSERT_TRUE(recorder->close());
+  const auto records = read_records(only_segment());
+  ASSERT_EQ(records.size(), 5U);
+  EXPECT_EQ(record_as<Gap>(records[4]).cause, static_cast<std::uint8_t>(GapCause::kUncleanStop));
+}
+
 TEST_F(RecorderTest, CarriesTheGapOfAnEarlierDayIntoTheNextSegment) {
   {
     auto recorder = open(options());

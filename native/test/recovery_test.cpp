@@ -10,9 +10,11 @@ namespace {
 
 using testing::Bytes;
 using testing::read_file;
+using testing::recover_segment;
 using testing::sample_segment;
 using testing::TempDir;
 using testing::write_file;
+using testing::write_index;
 
 class RecoveryTest : public ::testing::Test {
  protected:
@@ -167,6 +169,73 @@ TEST_F(RecoveryTest, FindsTheLargestInstrumentNumberWhereverItStands) {
   }
 }
 
+/// Counts what is read, and fails one call, with EIO.
+class WatchedStorage : public PosixStorage {
+ public:
+  explicit WatchedStorage(std::uint64_t fails_at = 0) : fails_at_(fails_at) {}
+  std::uint64_t bytes_read = 0;
+  std::uint64_t calls = 0;
+
+  int create(const std::string& path) override { return fails() ? -EIO : PosixStorage::create(path); }
+  int open(const std::string& path) override { return fails() ? -EIO : PosixStorage::open(path); }
+  std::int64_t size(int file) override { return fails() ? -EIO : PosixStorage::size(file); }
+  std::int64_t read_now(int file, void* bytes, std::size_t length, std::uint64_t offset) override {
+    const std::int64_t count = fails() ? -EIO : PosixStorage::read_now(file, bytes, length, offset);
+    if (count > 0) bytes_read += static_cast<std::uint64_t>(count);
+    return count;
+  }
+  std::int64_t next_data(int file, std::uint64_t offset) override {
+    return fails() ? -EIO : PosixStorage::next_data(file, offset);
+  }
+  int remove(const std::string& path) override { return fails() ? -EIO : PosixStorage::remove(path); }
+  int rename(const std::string& from, const std::string& to) override {
+    return fails() ? -EIO : PosixStorage::rename(from, to);
+  }
+  int sync_directory(const std::string& path) override { return fails() ? -EIO : PosixStorage::sync_directory(path); }
+  int write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) override {
+    return fails() ? -EIO : PosixStorage::write_now(file, bytes, length, offset);
+  }
+  int sync_now(int file) override { return fails() ? -EIO : PosixStorage::sync_now(file); }
+  int truncate(int file, std::uint64_t length) override {
+    return fails() ? -EIO : PosixStorage::truncate(file, length);
+  }
+
+ private:
+  bool fails() { return ++calls == fails_at_; }
+  std::uint64_t fails_at_;
+};
+
+TEST_F(RecoveryTest, WhicheverCallFailsSaysSoAndLeavesTheNextStartNoLess) {
+  const auto builder = sample_segment(6);
+  Bytes torn = builder.file();
+  torn.resize(torn.size() - 2000);
+  const std::string directory = std::filesystem::path(path_).parent_path();
+  // Torn; damaged in the middle, with an index that ends too early; without an index.
+  for (const int case_number : {0, 1, 2}) {
+    std::uint64_t failed = 0;
+    for (std::uint64_t call = 1;; ++call) {
+      Bytes bytes = torn;
+      if (case_number == 1) bytes[builder.offset(3) + 80] ^= 1;
+      write_file(path_, bytes);
+      put_index(builder, case_number == 1 ? 2 : 6);
+      if (case_number == 2) std::filesystem::remove(index_path_of(path_));
+      WatchedStorage storage(call);
+      auto result = tickforge::recover_segment(storage, path_);
+      if (!result) {
+        failed += 1;
+        EXPECT_EQ(result.error().code, "TF_IO");
+        EXPECT_NE(result.error().message.find(directory), std::string::npos) << result.error().message;
+      }
+      const RecoveredTail tail = recover();
+      ASSERT_EQ(tail.next_block, 5u) << "call " << call;
+      expect_sound(case_number == 1 ? 4 : 5);
+      ASSERT_EQ(Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(tail.end_offset)), read_file(path_));
+      if (storage.calls < call) break;
+    }
+    EXPECT_GT(failed, 8u);
+  }
+}
+
 /// Blocks that each define an instrument; behind every tenth of them a mark.
 class MarkedSegmentTest : public RecoveryTest {
  protected:
@@ -183,9 +252,12 @@ class MarkedSegmentTest : public RecoveryTest {
     put_index(builder_, kBlocks);
   }
   RecoveredTail recover_within(std::uint64_t index_entries) {
-    auto result = recover_segment(path_, {index_entries, 1 << 20});
+    WatchedStorage storage;
+    auto result = tickforge::recover_segment(storage, path_, {index_entries, 1 << 20});
     EXPECT_TRUE(result);
-    return result ? result.take() : RecoveredTail{};
+    if (!result) return {};
+    EXPECT_EQ(result.value().bytes_read, storage.bytes_read);
+    return result.take();
   }
   /// Bytes on the disk of an entry and of a block with a definition.
   static constexpr std::uint64_t kEntry = sizeof(IndexEntry);

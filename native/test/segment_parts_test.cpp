@@ -20,6 +20,7 @@ using testing::make_trade;
 using testing::SegmentBuilder;
 using testing::TempDir;
 using testing::write_file;
+using testing::write_index;
 
 Gap notice(std::uint64_t limit, GapCause cause = GapCause::kWriteError) {
   Gap gap = make_record<Gap>(RecordType::kGap, 1000);

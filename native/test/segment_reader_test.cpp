@@ -13,9 +13,11 @@ namespace tickforge {
 namespace {
 
 using testing::Bytes;
+using testing::recover_segment;
 using testing::sample_segment;
 using testing::TempDir;
 using testing::write_file;
+using testing::write_index;
 
 class SegmentReaderTest : public ::testing::Test {
  protected:

@@ -12,6 +12,7 @@ using testing::sample_segment;
 using testing::SegmentBuilder;
 using testing::TempDir;
 using testing::write_file;
+using testing::write_index;
 
 class SegmentScanTest : public ::testing::Test {
  protected:

@@ -16,6 +16,7 @@ using testing::make_trade;
 using testing::SegmentBuilder;
 using testing::TempDir;
 using testing::write_file;
+using testing::write_index;
 
 /// A block a time, or several records where times are given together.
 SegmentBuilder segment_of(const std::vector<std::vector<std::int64_t>>& blocks) {
@@ -177,7 +178,8 @@ TEST_F(SegmentSearchTest, AnIndexThatIsCutAndWrittenAnewMeanwhileNeitherCrashesN
   check(blocks, reader, 1700);
   SegmentReader again = open(IndexUse::kTouched);
   EXPECT_EQ(again.block_count(), 2000U);
-  ASSERT_TRUE(rewrite_index_tail(path_, builder.entries(), 0));
+  PosixStorage storage;
+  ASSERT_TRUE(rewrite_index_tail(storage, path_, builder.entries(), 0, 0));
   check(blocks, again, 2999);
   check(blocks, again, 1001);
 }

@@ -50,6 +50,11 @@ constexpr BrokenWriter kBrokenWriters[] = {
     {Defect::kNeverSyncsTheDirectory, "NeverSyncsTheDirectory", "was durable and is missing"},
     {Defect::kForgetsTheGapOfAFailure, "ForgetsTheGapOfAFailure", "behind record"},
     {Defect::kGivesBackTooEarly, "GivesBackTooEarly", ""},
+    {Defect::kTakesAFailedReadForTheEnd, "TakesAFailedReadForTheEnd", "was durable and is missing"},
+    {Defect::kForgetsTheRestOfAShortRead, "ForgetsTheRestOfAShortRead", ""},
+    {Defect::kTakesAFailedListForAnEmptyDirectory, "TakesAFailedListForAnEmptyDirectory", "no gap for the"},
+    {Defect::kNeverSyncsWhatItFinds, "NeverSyncsWhatItFinds", "was durable and is missing"},
+    {Defect::kCutsTooMuch, "CutsTooMuch", "was durable and is missing"},
 };
 
 class BrokenWriterTest : public ::testing::TestWithParam<BrokenWriter> {};

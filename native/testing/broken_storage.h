@@ -22,7 +22,15 @@ enum class Defect {
   kNeverSyncsTheDirectory,
   kForgetsTheGapOfAFailure,
   kGivesBackTooEarly,  // in the simulation itself: cells are overwritten when they are written
+  // Of a recovery:
+  kTakesAFailedReadForTheEnd,
+  kForgetsTheRestOfAShortRead,
+  kTakesAFailedListForAnEmptyDirectory,
+  kNeverSyncsWhatItFinds,
+  kCutsTooMuch,
 };
+
+constexpr bool is_of_recovery(Defect defect) { return defect >= Defect::kTakesAFailedReadForTheEnd; }
 
 class BrokenStorage : public Storage {
  public:
@@ -32,8 +40,19 @@ class BrokenStorage : public Storage {
   int open(const std::string& path) override { return disk_.open(path); }
   int close(int file) override { return disk_.close(file); }
   std::int64_t size(int file) override { return disk_.size(file); }
+  std::int64_t read_now(int file, void* bytes, std::size_t length, std::uint64_t offset) override {
+    if (defect_ == Defect::kForgetsTheRestOfAShortRead && std::exchange(read_until_, 0) == offset && offset > 0) return 0;
+    const std::int64_t count = disk_.read_now(file, bytes, length, offset);
+    if (count < 0 && defect_ == Defect::kTakesAFailedReadForTheEnd) return 0;
+    if (count > 0 && static_cast<std::size_t>(count) < length) read_until_ = offset + static_cast<std::uint64_t>(count);
+    return count;
+  }
+  std::int64_t next_data(int file, std::uint64_t offset) override { return disk_.next_data(file, offset); }
+  int remove(const std::string& path) override { return disk_.remove(path); }
+  int rename(const std::string& from, const std::string& to) override { return disk_.rename(from, to); }
   int list(const std::string& directory, std::vector<std::string>& names) override {
-    return disk_.list(directory, names);
+    const int listed = disk_.list(directory, names);
+    return defect_ == Defect::kTakesAFailedListForAnEmptyDirectory ? 0 : listed;
   }
   int sync_directory(const std::string& directory) override {
     return defect_ == Defect::kNeverSyncsTheDirectory ? 0 : disk_.sync_directory(directory);
@@ -95,14 +114,19 @@ class BrokenStorage : public Storage {
   int write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) override {
     return disk_.write_now(file, bytes, length, offset);
   }
-  int sync_now(int file) override { return disk_.sync_now(file); }
+  int sync_now(int file) override {
+    return defect_ == Defect::kNeverSyncsWhatItFinds ? 0 : disk_.sync_now(file);
+  }
   int reserve(int file, std::uint64_t offset, std::uint64_t length) override {
     return disk_.reserve(file, offset, length);
   }
   int write_zeros(int file, std::uint64_t offset, std::uint64_t length) override {
     return disk_.write_zeros(file, offset, length);
   }
-  int truncate(int file, std::uint64_t length) override { return disk_.truncate(file, length); }
+  int truncate(int file, std::uint64_t length) override {
+    const bool too_much = defect_ == Defect::kCutsTooMuch && length >= 2 * kBlockAlign;
+    return disk_.truncate(file, too_much ? length - kBlockAlign : length);
+  }
 
  private:
   Storage& disk_;
@@ -111,6 +135,7 @@ class BrokenStorage : public Storage {
   bool acknowledged_ = false;
   std::optional<int> syncing_;
   std::vector<std::uint8_t> bytes_;
+  std::uint64_t read_until_ = 0;  // of a short read
 };
 
 }  // namespace tickforge::testing

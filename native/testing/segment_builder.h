@@ -16,6 +16,8 @@
 
 #include "base/crc32c.h"
 #include "format/segment.h"
+#include "journal/posix_storage.h"
+#include "journal/recovery.h"
 #include "journal/segment_index.h"
 
 namespace tickforge::testing {
@@ -206,5 +208,16 @@ inline SegmentBuilder sample_segment(std::size_t blocks, std::size_t trades = 10
 
 /// Name that the parts of the program accept for a segment file.
 inline constexpr std::string_view kSegmentFile = "2024-08-08.test.000.tfs";
+
+inline Result<void> write_index(const std::string& segment_path, std::uint64_t segment_id,
+                                const std::vector<IndexEntry>& entries) {
+  PosixStorage storage;
+  return tickforge::write_index(storage, segment_path, segment_id, entries);
+}
+
+inline Result<RecoveredTail> recover_segment(const std::string& segment_path, const RecoveryReach& reach = {}) {
+  PosixStorage storage;
+  return tickforge::recover_segment(storage, segment_path, reach);
+}
 
 }  // namespace tickforge::testing

@@ -29,7 +29,11 @@ std::string_view to_string(Fault fault) {
       "completion before an older one",             "power cut",             "power cut in recovery",
       "process killed",    "write torn by sectors", "write dropped",         "unsynced write kept",
       "garbage in a hole", "directory entry lost",  "clock step",
-      "producer came",     "producer left",         "zeros refused",     "reserve returned"};
+      "producer came",     "producer left",         "zeros refused",     "reserve returned",
+      "start: short read", "start: EIO on read",    "start: EIO on open",    "start: EIO on list",
+      "start: EIO on a cut",                        "start: EIO on rename",  "start: EIO on removal",
+      "start: EIO on sync", "start: EIO on write",  "start: disk full",      "start failed",
+      "start ended behind its recovery",            "start stopped twice in a row"};
   return kNames[static_cast<std::size_t>(fault)];
 }
 
@@ -53,6 +57,12 @@ std::int64_t SimulatedDisk::end_of_call() {
   std::int64_t took = static_cast<std::int64_t>(random_.between(20, 3000)) * kMicrosecond;
   if (occurs(rates_.stall, Fault::kStall)) took += static_cast<std::int64_t>(random_.between(1, 60)) * kSecond;
   return clock_.monotonic + took;
+}
+
+bool SimulatedDisk::fails(std::uint64_t in_a_thousand, Fault fault) {
+  if (!occurs(in_a_thousand, fault)) return false;
+  excuses_.failed_calls += 1;
+  return true;
 }
 
 bool SimulatedDisk::is_full() {
@@ -134,8 +144,8 @@ void SimulatedDisk::cut_power() {
   Entries survivors;
   for (const auto& [name, file] : durable_entries_) {
     const auto now = entries_.find(name);
-    const bool same = now != entries_.end() && now->second == file;
-    if (same || random_.chance(500)) survivors[name] = file;
+    // A name that another file has taken over is that of the one or of the other.
+    if (now != entries_.end() || random_.chance(500)) survivors[name] = file;
   }
   for (const auto& [name, file] : entries_) {
     const auto then = durable_entries_.find(name);
@@ -174,28 +184,6 @@ std::map<std::string, SimulatedDisk::Bytes> SimulatedDisk::image() const {
   return files;
 }
 
-void SimulatedDisk::take_back(const std::map<std::string, Bytes>& image, const std::set<std::string>& synced) {
-  const std::size_t before = entries_.size();
-  std::erase_if(entries_, [&](const auto& entry) { return !image.contains(entry.first); });
-  if (entries_.size() < before) durable_entries_ = entries_;
-  for (const auto& [name, bytes] : image) {
-    std::shared_ptr<File>& file = entries_[name];
-    if (file == nullptr) {
-      file = std::make_shared<File>();
-      durable_entries_[name] = file;
-    }
-    if (file->seen == bytes && !synced.contains(name)) continue;
-    // A sync secures the pages that the kernel still takes for changed; those that a failed one dropped it does not.
-    for (const Change& change : file->changes) apply(file->durable, change);
-    file->changes.clear();
-    if (file->seen != bytes) {
-      if (!file->dropped_pages) file->durable = bytes;
-      file->durable.resize(bytes.size(), 0);
-      file->seen = bytes;
-    }
-  }
-}
-
 bool SimulatedDisk::has_dropped_pages(const std::string& name) const {
   const auto entry = entries_.find(name);
   return entry != entries_.end() && entry->second->dropped_pages;
@@ -223,6 +211,7 @@ int SimulatedDisk::create(const std::string& path) {
 int SimulatedDisk::open(const std::string& path) {
   const std::string name = name_of(path);
   call("open", name);
+  if (fails(rates_.open_error, Fault::kOpenError)) return -EIO;
   const auto entry = entries_.find(name);
   if (entry == entries_.end()) return -ENOENT;
   open_.emplace_back(*entry);
@@ -239,8 +228,42 @@ std::int64_t SimulatedDisk::size(int file) {
   return static_cast<std::int64_t>(open_.at(static_cast<std::size_t>(file)).second->seen.size());
 }
 
+std::int64_t SimulatedDisk::read_now(int file, void* bytes, std::size_t length, std::uint64_t offset) {
+  const auto& [name, opened] = open_.at(static_cast<std::size_t>(file));
+  call("read", name + " at " + std::to_string(offset));
+  if (occurs(rates_.interrupted, Fault::kInterrupted)) return -EINTR;
+  if (fails(rates_.read_error, Fault::kReadError)) return -EIO;
+  const Bytes& seen = opened->seen;
+  std::size_t count = offset < seen.size() ? std::min<std::size_t>(length, seen.size() - offset) : 0;
+  if (count > 1 && occurs(rates_.short_read, Fault::kShortRead)) count = random_.between(1, count - 1);
+  if (count > 0) std::memcpy(bytes, seen.data() + offset, count);
+  return static_cast<std::int64_t>(count);
+}
+
+std::int64_t SimulatedDisk::next_data(int file, std::uint64_t offset) {
+  return static_cast<std::int64_t>(offset) < size(file) ? static_cast<std::int64_t>(offset) : -ENXIO;
+}
+
+int SimulatedDisk::remove(const std::string& path) {
+  const std::string name = name_of(path);
+  call("remove", name);
+  if (fails(rates_.name_error, Fault::kRemoveError)) return -EIO;
+  return entries_.erase(name) > 0 ? 0 : -ENOENT;
+}
+
+int SimulatedDisk::rename(const std::string& from, const std::string& to) {
+  call("rename", name_of(from));
+  if (fails(rates_.name_error, Fault::kRenameError)) return -EIO;
+  const auto entry = entries_.find(name_of(from));
+  if (entry == entries_.end()) return -ENOENT;
+  entries_[name_of(to)] = entry->second;
+  entries_.erase(name_of(from));
+  return 0;
+}
+
 int SimulatedDisk::list(const std::string&, std::vector<std::string>& names) {
   call("list", "");
+  if (fails(rates_.list_error, Fault::kListError)) return -EIO;
   for (const auto& entry : entries_) names.push_back(entry.first);
   return 0;
 }
@@ -249,6 +272,7 @@ int SimulatedDisk::sync_directory(const std::string&) {
   call("sync directory", "");
   if (occurs(rates_.sync_error, Fault::kSyncError)) {
     excuses_.directory_error = true;
+    if (starts_) count(Fault::kStartSyncError);
     return -EIO;
   }
   durable_entries_ = entries_;
@@ -338,6 +362,8 @@ int SimulatedDisk::write_now(int file, const void* bytes, std::size_t length, st
   const bool error = occurs(rates_.index_error, Fault::kIndexError);
   if (error || (is_full() && full_room_ < length)) {
     opened->failed = true;
+    excuses_.failed_calls += 1;
+    if (starts_) count(error ? Fault::kStartWriteError : Fault::kStartFullDisk);
     return error ? -EIO : -ENOSPC;
   }
   if (length > 1 && occurs(rates_.short_write, Fault::kShortWrite)) length = random_.between(1, length - 1);
@@ -351,7 +377,10 @@ int SimulatedDisk::sync_now(int file) {
   call("sync now", name);
   const bool fails = occurs(rates_.sync_error, Fault::kSyncError);
   secure(*opened, opened->changes.size(), fails);
-  return fails ? -EIO : 0;
+  if (!fails) return 0;
+  excuses_.failed_calls += 1;
+  if (starts_) count(Fault::kStartSyncError);
+  return -EIO;
 }
 
 void SimulatedDisk::secure(File& file, std::size_t count, bool fails) {
@@ -390,6 +419,7 @@ int SimulatedDisk::truncate(int file, std::uint64_t length) {
   const auto& [name, opened] = open_.at(static_cast<std::size_t>(file));
   call("truncate", name);
   if (opened->reserved > 0 && opened->seen.empty()) count(Fault::kReserveReturned);
+  if (fails(rates_.cut_error, Fault::kCutError)) return -EIO;
   // Room for whoever writes next.
   full_room_ += std::exchange(opened->reserved, 0);
   if (opened->seen.size() != length) change(*opened, {true, length, {}});

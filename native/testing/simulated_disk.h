@@ -46,6 +46,20 @@ enum class Fault : std::size_t {
   kProducerLeft,
   kZerosRefused,
   kReserveReturned,
+  // Of a start:
+  kShortRead,
+  kReadError,
+  kOpenError,
+  kListError,
+  kCutError,
+  kRenameError,
+  kRemoveError,
+  kStartSyncError,
+  kStartWriteError,
+  kStartFullDisk,
+  kStartFailed,
+  kStartGivenUp,
+  kStartStoppedTwice,
   kCount,
 };
 std::string_view to_string(Fault fault);
@@ -70,6 +84,13 @@ struct FaultRates {
   std::uint64_t reserve_refused = 0;
   std::uint64_t index_error = 0;
   std::uint64_t stall = 0;
+  std::uint64_t short_read = 0;
+  /// Each of these, of what a recovery does: a call that fails with EIO.
+  std::uint64_t read_error = 0;
+  std::uint64_t open_error = 0;
+  std::uint64_t list_error = 0;
+  std::uint64_t cut_error = 0;
+  std::uint64_t name_error = 0;
 };
 
 /// Thrown out of a call in the middle of which the machine or the process ends.
@@ -84,6 +105,10 @@ class SimulatedDisk : public Storage {
       : random_(random), clock_(clock), counts_(counts), trace_(std::move(trace)) {}
 
   void set_rates(const FaultRates& rates) { rates_ = rates; }
+  /// Somebody makes room on a full disk.
+  void make_room() { full_until_ = 0; }
+  /// What fails from now on counts as faults of a start, or no longer.
+  void set_starts(bool starts) { starts_ = starts; }
   /// The call that is `calls` calls away throws MachineStopped.
   void stop_after(std::uint64_t calls) { stop_at_ = calls_ + calls; }
   void never_stop() { stop_at_ = 0; }
@@ -96,15 +121,14 @@ class SimulatedDisk : public Storage {
 
   /// What a process that starts now finds.
   std::map<std::string, Bytes> image() const;
-  /// The image was changed by something that syncs the content of what it writes, and the directory when it removes
-  /// files; what it left alone is as volatile as before, except for the files that it `synced`.
-  void take_back(const std::map<std::string, Bytes>& image, const std::set<std::string>& synced);
 
   /// A failed write, or a failed sync, of this life; cleared by the read.
   struct Excuses {
     std::uint64_t io_errors = 0;      // of a write or sync of a segment
     bool directory_error = false;
     bool disk_full = false;
+    /// Calls of other kinds that failed.
+    std::uint64_t failed_calls = 0;
   };
   Excuses take_excuses() { return std::exchange(excuses_, Excuses{}); }
   const Excuses& excuses() const { return excuses_; }
@@ -117,6 +141,10 @@ class SimulatedDisk : public Storage {
   int open(const std::string& path) override;
   int close(int file) override;
   std::int64_t size(int file) override;
+  std::int64_t read_now(int file, void* bytes, std::size_t length, std::uint64_t offset) override;
+  std::int64_t next_data(int file, std::uint64_t offset) override;
+  int remove(const std::string& path) override;
+  int rename(const std::string& from, const std::string& to) override;
   int list(const std::string& directory, std::vector<std::string>& names) override;
   int sync_directory(const std::string& directory) override;
   int submit_write(int file, const void* bytes, std::size_t length, std::uint64_t offset) override;
@@ -167,6 +195,8 @@ class SimulatedDisk : public Storage {
   bool occurs(std::uint64_t in_a_thousand, Fault fault);
   std::int64_t end_of_call();
   bool is_full();
+  /// The call fails with EIO: how often that was is counted, and is an excuse.
+  bool fails(std::uint64_t in_a_thousand, Fault fault);
   int end_write();
   int end_sync();
   void change(File& file, Change change);
@@ -192,6 +222,7 @@ class SimulatedDisk : public Storage {
   std::uint64_t calls_ = 0;
   std::uint64_t stop_at_ = 0;
   bool stopped_ = false;
+  bool starts_ = false;
   Excuses excuses_;
 };
 

@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "core/open_plan.h"
 #include "core/writer_loop.h"
-#include "journal/posix_storage.h"
 #include "journal/segment_index.h"
 #include "journal/segment_name.h"
 #include "testing/journal_oracle.h"
@@ -25,14 +24,6 @@ constexpr std::int64_t kDay = 19'943;  // 2024-08-08
 constexpr std::size_t kTraceLines = 5000;
 
 using Image = std::map<std::string, SimulatedDisk::Bytes>;
-
-Image read_image(const std::string& directory) {
-  Image image;
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    image[entry.path().filename()] = read_file(entry.path());
-  }
-  return image;
-}
 
 void write_image(const std::string& directory, const Image& image) {
   std::filesystem::remove_all(directory);
@@ -93,51 +84,111 @@ class Simulation {
     result_.violation = what;
   }
 
-  /// What a process does that starts now, and what the oracle says of what it finds.
+  /// What processes do that start now, of which the last one comes to record, and what the oracle says of what it finds.
   std::optional<OpenPlan> start() {
-    note("start " + std::to_string(result_.lives));
-    disk_.set_rates({});
-    disk_.never_stop();
-    std::optional<OpenPlan> plan = recover();
-    // The power may fail once more while recovery is at work: some of its changes arrived, others not.
-    if (plan && random_.chance(100)) {
-      result_.faults[static_cast<std::size_t>(Fault::kRecoveryCut)] += 1;
-      disk_.cut_power();
-      plan = recover();
+    disk_.set_starts(true);
+    std::optional<OpenPlan> plan;
+    // Whatever happens to a start, the next one finds no less.
+    for (std::uint64_t more = random_.chance(400) ? random_.between(1, 4) : 0; more > 0 && !plan; --more) {
+      plan = try_start();
+      if (result_.violation) return std::nullopt;
     }
+    if (!plan) plan = start_undisturbed();
+    disk_.set_starts(false);
     if (!plan) return std::nullopt;
     if (oracle_.ended_in_order() && !plan->tail.clean) fail("a stop in order was taken for an unclean one");
     const JournalOracle::Allowances allowances{
         [this](const std::string& name) { return disk_.has_dropped_pages(name); },
         [this](const std::string& name) { return disk_.has_failed(name) || disk_.has_failed(index_path_of(name)); }};
+    const Image image = disk_.image();
+    write_image(path_, image);
     if (auto violation = oracle_.check(path_, kJournal, allowances)) fail(*violation);
-    for (const auto& [name, bytes] : disk_.image()) {
+    for (const auto& [name, bytes] : image) {
       for (const std::uint8_t byte : bytes) mix(byte);
     }
     return plan;
   }
 
-  std::optional<OpenPlan> recover() {
-    const Image before = disk_.image();
-    write_image(path_, before);
-    PosixStorage storage;
-    auto planned = plan_open(storage, path_, kJournal, clock_.realtime());
-    if (!planned) {
-      fail("recovery failed: " + planned.error().message);
-      return std::nullopt;
+  std::optional<OpenPlan> start_undisturbed() {
+    disk_.never_stop();
+    disk_.make_room();
+    FaultRates rates;  // of what a recovery has to bear
+    if (random_.chance(300)) rates.short_read = rates.interrupted = 200;
+    disk_.set_rates(rates);
+    auto planned = recover();
+    if (planned) return planned.take();
+    fail("recovery failed: " + planned.error().message);
+    return std::nullopt;
+  }
+
+  /// A start on a disk that fails, or in the middle of which the machine or the process ends. The plan, if it got so far.
+  std::optional<OpenPlan> try_start() {
+    const auto rate = [this](std::uint64_t most) { return random_.chance(300) ? random_.between(1, most) : 0; };
+    FaultRates rates;
+    rates.short_read = rate(300);
+    rates.interrupted = rate(300);
+    rates.read_error = rate(100);
+    rates.open_error = rate(200);
+    rates.list_error = rate(300);
+    rates.cut_error = rate(500);
+    rates.name_error = rate(500);
+    rates.sync_error = rate(200);
+    rates.index_error = rate(500);
+    rates.disk_full = rate(200);
+    disk_.set_rates(rates);
+    (void)disk_.take_excuses();
+    const bool stops = random_.chance(400);
+    if (stops) disk_.stop_after(random_.between(1, random_.chance(500) ? 8 : 40));
+    std::optional<OpenPlan> plan;
+    try {
+      auto planned = recover();
+      if (!planned) explain_start(planned.error());
+      if (planned && random_.chance(300)) plan = planned.take();
+      // As when the control page cannot be made, or whoever started it thinks again.
+      if (planned && !plan) counted(Fault::kStartGivenUp);
+      stopped_ = false;
+    } catch (const MachineStopped&) {
+      if (stopped_) counted(Fault::kStartStoppedTwice);
+      stopped_ = true;
     }
-    const Image after = read_image(path_);
+    disk_.never_stop();
+    if (plan) return plan;
+    if (random_.chance(500)) {
+      if (stopped_) counted(Fault::kRecoveryCut);
+      disk_.cut_power();
+    } else {
+      disk_.kill();
+    }
+    return std::nullopt;
+  }
+
+  void counted(Fault fault) {
+    result_.faults[static_cast<std::size_t>(fault)] += 1;
+    note(std::string(to_string(fault)));
+  }
+
+  Result<OpenPlan> recover() {
+    note("start " + std::to_string(result_.lives));
+    BrokenStorage storage(disk_, is_of_recovery(defect_) ? defect_ : Defect::kNone);
+    auto planned = plan_open(storage, path_, kJournal, clock_.realtime());
+    if (!planned) return planned;
     std::vector<std::string> names;
-    for (const auto& file : after) names.push_back(file.first);
-    const auto segments = segments_of(names, kJournal);
-    result_.segments = segments.size();
-    std::set<std::string> synced;
-    if (!segments.empty()) synced = {segments.back().file_name(), index_path_of(segments.back().file_name())};
-    disk_.take_back(after, synced);
+    for (const auto& file : disk_.image()) names.push_back(file.first);
+    result_.segments = segments_of(names, kJournal).size();
     note("recovered: " + std::to_string(planned.value().tail.next_block) + " blocks, " +
          std::to_string(planned.value().tail.torn_tail_bytes) + " bytes torn, " +
          (planned.value().tail.clean ? "clean" : "unclean"));
-    return planned.take();
+    return planned;
+  }
+
+  /// A start fails only when the disk does, and says what it could not do with which file.
+  void explain_start(const Error& error) {
+    counted(Fault::kStartFailed);
+    const SimulatedDisk::Excuses excuses = disk_.take_excuses();
+    const bool explained = (error.code == "TF_IO" && (excuses.failed_calls > 0 || excuses.directory_error)) ||
+                           (error.code == "TF_DISK_FULL" && (excuses.failed_calls > 0 || excuses.disk_full));
+    if (!explained) fail("a start failed without a reason: " + error.code + " " + error.message);
+    if (error.message.find(path_) == std::string::npos) fail("a start names no file: " + error.message);
   }
 
   FaultRates choose_rates() {
@@ -185,7 +236,7 @@ class Simulation {
     producers_.clear();
     producers_.push_back(Producer(rings->inlets().front()));
     for (std::uint64_t more = random_.below(4); more > 0; --more) add_producer();
-    BrokenStorage storage(disk_, defect_);
+    BrokenStorage storage(disk_, is_of_recovery(defect_) ? Defect::kNone : defect_);
     WriterOptions options;
     options.directory = path_;
     options.journal = kJournal;
@@ -463,6 +514,7 @@ class Simulation {
   std::uint64_t acknowledged_in_life_ = 0;
   std::uint64_t failures_noted_ = 0;
   std::uint32_t instruments_ = 0;
+  bool stopped_ = false;  // in the middle of the start before
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Lives of a recorder on a simulated disk: it records, something happens to it, it starts again on what is left.
+// Lives of a recorder on a simulated disk: it records, something happens to it, it starts again on what is left. Something
+// may happen to the start as well.
 //
 // The code under test is that of the real recorder, from plan_open() and the recovery to WriterLoop; the thread, the
 // kernel and the clock are not. One seed, one run.
