@@ -201,14 +201,14 @@ void Recorder::park(WriterLoop& loop, std::int64_t now) {
   if (writer.io_under_way()) {
     writer.wait(left > 0 ? std::min(left, kLookNs) : kLookNs);
   } else {
-    // With a block open the writer looks again when that is due: until then only much is worth a wake. On a full disk
-    // nothing more is taken over.
+    // With a block open the writer looks again when that is due: until then only much is worth a wake. On a full disk,
+    // and while a write waits to be tried again, nothing more is taken over.
     const auto& inlets = rings_->inlets();
     const auto [least, most] = std::minmax_element(inlets.begin(), inlets.end(), [](const Inlet& a, const Inlet& b) {
       return a.ring->capacity() < b.ring->capacity();
     });
     std::uint32_t wanted = writer.deadline() ? least->ring->capacity() / kWakeShare : 1;
-    if (writer.stalled()) wanted = most->ring->capacity() + 1;
+    if (writer.stalled() || writer.is_paused()) wanted = most->ring->capacity() + 1;
     rings_->wait_for_data([&](std::size_t i) { return writer.taken(i); }, wanted, left,
                           [&] { return loop.has_request(asked()) || writer.has_asked(); });
   }

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -113,6 +114,13 @@ void PosixStorage::start_writeback(int file, std::uint64_t offset, std::uint64_t
 }
 
 Completions PosixStorage::poll(std::int64_t) { return std::exchange(ended_, Completions{}); }
+
+void PosixStorage::pause(std::int64_t ns) {
+  if (ns <= 0) return;
+  const timespec length{ns / 1'000'000'000, ns % 1'000'000'000};
+  // Cut short by a signal: whoever waits looks again.
+  (void)::nanosleep(&length, nullptr);
+}
 
 std::uint64_t PosixStorage::random_id() {
   std::uint64_t id = 0;

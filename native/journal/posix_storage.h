@@ -26,6 +26,7 @@ class PosixStorage : public Storage {
   int submit_sync(int file) override;
   void start_writeback(int file, std::uint64_t offset, std::uint64_t length) override;
   Completions poll(std::int64_t wait_ns) override;
+  void pause(std::int64_t ns) override;
   std::uint64_t random_id() override;
   int write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) override;
   int sync_now(int file) override;

@@ -11,7 +11,11 @@ namespace {
 /// How often a full disk is tried.
 constexpr std::int64_t kFullDiskNs = 500'000'000;
 
-bool try_again(int result) { return result == -EINTR || result == -EAGAIN; }
+/// Attempts of a write that follow each other at once; then come pauses, each twice as long as the one before. All
+/// kAttemptsMax of them take half a second.
+constexpr int kAttemptsAtOnce = 4;
+constexpr std::int64_t kPauseNs = 1'000'000;
+constexpr std::int64_t kPauseMaxNs = 100'000'000;
 
 }  // namespace
 
@@ -70,6 +74,7 @@ void SegmentWriter::wait(std::int64_t wait_ns) {
 
 std::optional<std::int64_t> SegmentWriter::deadline() const {
   if (stalled_) return try_again_at_;
+  if (paused_until_) return paused_until_;
   std::optional<std::int64_t> due = intake_.open_since();
   if (due) *due += options_.flush_interval_ns;
   const bool sync_comes = options_.durability.kind == Durability::Kind::kInterval && durable_.blocks < written_.blocks;
@@ -97,7 +102,7 @@ bool SegmentWriter::is_flushed() const {
 }
 
 bool SegmentWriter::has_asked() const {
-  return !stalled_ &&
+  return !stalled_ && !paused_until_ &&
          std::any_of(intake_.lanes().begin(), intake_.lanes().end(), [](const auto& lane) { return lane->is_asked(); });
 }
 
@@ -116,6 +121,19 @@ Result<void> SegmentWriter::stall(const Error& error, std::int64_t now) {
   return {};
 }
 
+bool SegmentWriter::try_later(BlockBatch& batch, std::int64_t now) {
+  if (++interruptions_ >= kAttemptsMax) return false;
+  unwritten_ = &batch;
+  const int pauses = interruptions_ - kAttemptsAtOnce;
+  paused_until_ = pauses <= 0 ? now : now + std::min(kPauseNs << (pauses - 1), kPauseMaxNs);
+  return true;
+}
+
+std::int64_t SegmentWriter::wait_out_pause(std::int64_t now) {
+  storage_.pause(*paused_until_ - now);
+  return *paused_until_;
+}
+
 Result<bool> SegmentWriter::handle_completions(std::int64_t now) {
   if (io_under_way()) wait(0);
   const Completions ended = std::exchange(ended_, Completions{});
@@ -132,7 +150,9 @@ Result<bool> SegmentWriter::handle_completions(std::int64_t now) {
 Result<void> SegmentWriter::on_write_done(BlockBatch& batch, int result, std::int64_t now) {
   // Nothing written and no reason given would go on for ever.
   if (result == 0) result = -EIO;
-  if (result < 0 && !try_again(result)) {
+  if (is_interrupted(result) && try_later(batch, now)) return {};
+  interruptions_ = 0;
+  if (result < 0) {
     const Error error = write_error("writing", segment_->path(), -result);
     if (error.code != "TF_DISK_FULL") {
       fail(error);
@@ -280,7 +300,10 @@ bool SegmentWriter::start_io(std::int64_t now) {
   bool moved = false;
   BlockBatch* batch = nullptr;
   if (unwritten_ != nullptr) {
-    if (may_try(now)) batch = std::exchange(unwritten_, nullptr);
+    if (may_try(now)) {
+      batch = std::exchange(unwritten_, nullptr);
+      paused_until_.reset();
+    }
   } else if (writing_ == nullptr && !filling().empty()) {
     batch = &filling();
     filling_ ^= 1;

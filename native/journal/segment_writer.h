@@ -70,6 +70,8 @@ class SegmentWriter {
   std::optional<std::int64_t> deadline() const;
   /// What the disk said when it was found full, while it is; nothing moves before there is space.
   const std::optional<Error>& stalled() const { return stalled_; }
+  /// A write did nothing, again and again: it is tried once more after a pause (deadline()), and fails if that goes on.
+  bool is_paused() const { return paused_until_.has_value(); }
   /// A full disk is waited for no longer: it is tried once more, once again with what the reserve gives, and is an error
   /// then.
   void stop_waiting();
@@ -114,7 +116,13 @@ class SegmentWriter {
   void submit_sync(std::int64_t now);
   /// A full disk becomes a wait, or the error that it is.
   Result<void> stall(const Error& error, std::int64_t now);
-  bool may_try(std::int64_t now) const { return !stalled_ || now >= try_again_at_; }
+  bool may_try(std::int64_t now) const {
+    return (!stalled_ || now >= try_again_at_) && (!paused_until_ || now >= *paused_until_);
+  }
+  /// The kernel took nothing of the batch and gave no reason that lasts. False: too often.
+  bool try_later(BlockBatch& batch, std::int64_t now);
+  /// The end of the pause, when it is over.
+  std::int64_t wait_out_pause(std::int64_t now);
 
   Result<bool> fill(std::int64_t now);
   bool should_seal(std::int64_t now) const;
@@ -176,11 +184,13 @@ class SegmentWriter {
 
   std::optional<Error> stalled_;
   std::int64_t try_again_at_ = 0;
+  int interruptions_ = 0;  // in a row
+  std::optional<std::int64_t> paused_until_;
 
   std::array<BlockBatch, 2> batches_;
   std::size_t filling_ = 0;
   BlockBatch* writing_ = nullptr;
-  BlockBatch* unwritten_ = nullptr;  // found no space
+  BlockBatch* unwritten_ = nullptr;  // found no space, or is to be tried after a pause
   Completions ended_;
   std::uint64_t last_batch_bytes_ = 0;
 

@@ -47,6 +47,7 @@ Result<void> SegmentWriter::drain(std::int64_t now) {
     (void)start_io(now);
     if (failed_) return *failed_;
     if (io_under_way()) wait(kWaitNs);
+    if (paused_until_ && !io_under_way()) now = wait_out_pause(now);
     auto handled = handle_completions(now);
     if (!handled) return handled.error();
   }
@@ -71,6 +72,7 @@ Result<void> SegmentWriter::begin_again() {
   for (BlockBatch& batch : batches_) batch.clear();
   unwritten_ = nullptr;
   stalled_.reset();
+  paused_until_.reset();
   ending_ = Ending::kNone;
   holds_rings_ = false;
   gaps_end_.reset();
@@ -159,7 +161,12 @@ Result<void> SegmentWriter::finish(std::int64_t now) {
     }
     auto moved = turn(now);
     if (!moved) return moved.error();
-    if (!moved.value()) wait(kWaitNs);
+    if (moved.value()) continue;
+    if (paused_until_ && !io_under_way()) {
+      now = wait_out_pause(now);
+    } else {
+      wait(kWaitNs);
+    }
   }
   return {};
 }

@@ -56,6 +56,8 @@ class Storage {
   virtual void start_writeback(int /*file*/, std::uint64_t /*offset*/, std::uint64_t /*length*/) {}
   /// Takes what has ended; waits for something to end for at most `wait_ns`.
   virtual Completions poll(std::int64_t wait_ns) = 0;
+  /// Does nothing for so long.
+  virtual void pause(std::int64_t ns) = 0;
 
   /// A number that no other segment has; never 0.
   virtual std::uint64_t random_id() = 0;

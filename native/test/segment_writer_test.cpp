@@ -625,6 +625,51 @@ TEST_F(DurableWriterTest, EndsAPartWhoseClosingFailsWithAnother) {
   EXPECT_NE(read_headers(part(1)).back().flags & kBlockLast, 0);
 }
 
+TEST_F(DurableWriterTest, TriesAWriteThatIsInterruptedAgainAfterGrowingPauses) {
+  ASSERT_TRUE(write_trades(1, 5));
+  faults_->write_error = EAGAIN;
+  faults_->bad_writes = 10;
+  const std::uint64_t writes = faults_->writes;
+  ASSERT_TRUE(write_trades(6, 5));
+  std::vector<std::int64_t> pauses;
+  while (writer_.is_paused()) {
+    ASSERT_TRUE(writer_.deadline());
+    pauses.push_back(*writer_.deadline() - now_);
+    now_ = *writer_.deadline();
+    ASSERT_TRUE(settle(now_));
+  }
+  EXPECT_EQ(faults_->writes - writes, 11U) << "and nothing while it paused";
+  ASSERT_GE(pauses.size(), 6U);
+  for (std::size_t i = 1; i < pauses.size(); ++i) EXPECT_GT(pauses[i], pauses[i - 1]);
+  ASSERT_TRUE(writer_.finish(now_));
+  EXPECT_EQ(segment_names(directory()).size(), 1U);
+  EXPECT_EQ(prices_in(read_records(part(0))).size(), 10U);
+}
+
+TEST_F(DurableWriterTest, TakesAWriteThatIsInterruptedForEverForAFailedOne) {
+  ASSERT_TRUE(write_trades(1, 5));
+  faults_->write_error = EAGAIN;
+  faults_->bad_writes = kAttemptsMax;
+  ASSERT_TRUE(write_trades(6, 5));
+  ASSERT_TRUE(writer_.finish(now_));
+  EXPECT_GT(faults_->paused_ns, 0) << "also at the end, between the attempts";
+  EXPECT_EQ(prices_in(read_records(part(1))), (std::vector<std::int64_t>{6, 7, 8, 9, 10}));
+}
+
+TEST_F(DurableWriterTest, StopsWhenTheNextPartIsInterruptedForEverAsWell) {
+  ASSERT_TRUE(write_trades(1, 5));
+  faults_->write_error = EAGAIN;
+  faults_->bad_writes = std::numeric_limits<std::int64_t>::max();
+  const std::uint64_t writes = faults_->writes;
+  ASSERT_TRUE(write_trades(6, 5));
+  const auto ended = writer_.finish(now_);
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, "TF_IO");
+  EXPECT_EQ(ended.error().number, EAGAIN);
+  EXPECT_EQ(faults_->writes - writes, 2U * kAttemptsMax);
+  writer_.abandon();
+}
+
 TEST_F(DurableWriterTest, CutsOffAProducerThatPublishesWhatIsNoRecordAndRecordsTheOthers) {
   const Inlet second = rings_->add(SpscRing::kBytesMin).take();
   publish(*second.ring, connection(7, ConnectionEvent::kOpen, kNoon));

@@ -110,6 +110,7 @@ class BrokenStorage : public Storage {
     std::memcpy(bytes_.data(), &header, sizeof header);
     return disk_.submit_write(file, bytes_.data(), bytes_.size(), 0);
   }
+  void pause(std::int64_t ns) override { disk_.pause(ns); }
   std::uint64_t random_id() override { return disk_.random_id(); }
   int write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) override {
     return disk_.write_now(file, bytes, length, offset);

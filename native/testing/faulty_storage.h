@@ -38,6 +38,8 @@ struct Faults {
   std::atomic<int> reserve_error{0};
   std::atomic<bool> index_fails{false};
   std::atomic<std::uint64_t> writes{0};
+  /// Time that the writer let go by; it does not pass.
+  std::atomic<std::int64_t> paused_ns{0};
   std::atomic<std::uint64_t> syncs{0};
   /// Of an index, at the end of its segment.
   std::atomic<std::uint64_t> index_syncs{0};
@@ -91,6 +93,8 @@ class FaultyStorage : public PosixStorage {
     }
     return ended;
   }
+
+  void pause(std::int64_t ns) override { faults_->paused_ns += ns; }
 
   int write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) override {
     if (faults_->index_fails) return -ENOSPC;

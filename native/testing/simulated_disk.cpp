@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "journal/storage_files.h"
 
 namespace tickforge::testing {
 namespace {
@@ -30,6 +31,7 @@ std::string_view to_string(Fault fault) {
       "process killed",    "write torn by sectors", "write dropped",         "unsynced write kept",
       "garbage in a hole", "directory entry lost",  "clock step",
       "producer came",     "producer left",         "zeros refused",     "reserve returned",
+      "endless EAGAIN",    "write given up after EAGAIN",
       "start: short read", "start: EIO on read",    "start: EIO on open",    "start: EIO on list",
       "start: EIO on a cut",                        "start: EIO on rename",  "start: EIO on removal",
       "start: EIO on sync", "start: EIO on write",  "start: disk full",      "start failed",
@@ -132,6 +134,8 @@ void SimulatedDisk::close_all() {
   write_.reset();
   sync_.reset();
   stopped_ = false;
+  stuck_writes_ = 0;
+  interruptions_ = 0;
   never_stop();
 }
 
@@ -323,7 +327,13 @@ Completions SimulatedDisk::poll(std::int64_t wait_ns) {
 int SimulatedDisk::end_write() {
   const Write write = *std::exchange(write_, std::nullopt);
   std::size_t length = write.length;
-  if (occurs(rates_.interrupted, Fault::kInterrupted)) return random_.chance(500) ? -EINTR : -EAGAIN;
+  if (stuck_writes_ == 0 && occurs(rates_.stuck, Fault::kStuckWrite)) stuck_writes_ = random_.between(1, 3 * kAttemptsMax);
+  if (stuck_writes_ > 0) {
+    stuck_writes_ -= 1;
+    return interrupt(*write.file);
+  }
+  if (occurs(rates_.interrupted, Fault::kInterrupted)) return interrupt(*write.file);
+  interruptions_ = 0;
   if (occurs(rates_.write_error, Fault::kWriteError)) {
     excuses_.io_errors += 1;
     write.file->failed = true;
@@ -351,6 +361,18 @@ int SimulatedDisk::end_sync() {
   if (!fails) return 0;
   excuses_.io_errors += 1;
   return -EIO;
+}
+
+int SimulatedDisk::interrupt(File& file) {
+  interruptions_ += 1;
+  if (interruptions_ == kAttemptsMax) {
+    // To the writer this is a failure like any other.
+    interruptions_ = 0;
+    count(Fault::kGivenUpWrite);
+    excuses_.io_errors += 1;
+    file.failed = true;
+  }
+  return random_.chance(500) ? -EINTR : -EAGAIN;
 }
 
 std::uint64_t SimulatedDisk::random_id() { return random_.bits() | 1; }

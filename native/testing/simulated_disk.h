@@ -46,6 +46,8 @@ enum class Fault : std::size_t {
   kProducerLeft,
   kZerosRefused,
   kReserveReturned,
+  kStuckWrite,
+  kGivenUpWrite,
   // Of a start:
   kShortRead,
   kReadError,
@@ -84,6 +86,8 @@ struct FaultRates {
   std::uint64_t reserve_refused = 0;
   std::uint64_t index_error = 0;
   std::uint64_t stall = 0;
+  /// From such a write on, so many that the writer may lose its patience are interrupted.
+  std::uint64_t stuck = 0;
   std::uint64_t short_read = 0;
   /// Each of these, of what a recovery does: a call that fails with EIO.
   std::uint64_t read_error = 0;
@@ -150,6 +154,7 @@ class SimulatedDisk : public Storage {
   int submit_write(int file, const void* bytes, std::size_t length, std::uint64_t offset) override;
   int submit_sync(int file) override;
   Completions poll(std::int64_t wait_ns) override;
+  void pause(std::int64_t ns) override { clock_.monotonic += ns; }
   std::uint64_t random_id() override;
   int write_now(int file, const void* bytes, std::size_t length, std::uint64_t offset) override;
   int sync_now(int file) override;
@@ -198,6 +203,7 @@ class SimulatedDisk : public Storage {
   /// The call fails with EIO: how often that was is counted, and is an excuse.
   bool fails(std::uint64_t in_a_thousand, Fault fault);
   int end_write();
+  int interrupt(File& file);
   int end_sync();
   void change(File& file, Change change);
   /// What a sync of the first `count` changes does, or one that fails.
@@ -219,6 +225,8 @@ class SimulatedDisk : public Storage {
   std::optional<Sync> sync_;
   std::int64_t full_until_ = 0;
   std::uint64_t full_room_ = 0;
+  std::uint64_t stuck_writes_ = 0;  // that are still to come
+  int interruptions_ = 0;           // of writes, in a row
   std::uint64_t calls_ = 0;
   std::uint64_t stop_at_ = 0;
   bool stopped_ = false;

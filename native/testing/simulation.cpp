@@ -202,6 +202,7 @@ class Simulation {
     rates.reserve_refused = rate(500);
     rates.index_error = rate(20);
     rates.stall = rate(20);
+    rates.stuck = rate(20);
     return rates;
   }
 
@@ -403,7 +404,7 @@ class Simulation {
     const std::int64_t left = writer.deadline().value_or(clock_.monotonic + kSecond) - clock_.monotonic;
     if (writer.io_under_way()) {
       writer.wait(left > 0 ? std::min(left, kMillisecond) : kMillisecond);
-    } else if (closing) {
+    } else if (closing && !writer.is_paused()) {
       fail("nothing is under way, and yet it does not close");
       throw MachineStopped{};
     } else {
