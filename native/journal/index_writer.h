@@ -11,7 +11,8 @@
 namespace tickforge {
 
 /// An index can be derived from the blocks at any time, so a failure here stops nothing: entries are no longer written
-/// (later ones would stand in the wrong place) and failure() tells. The next recovery writes the file anew.
+/// (later ones would stand in the wrong place) and failure() tells. The next recovery writes the file anew. What a full
+/// disk has no room for waits for the next entries.
 class IndexWriter {
  public:
   explicit IndexWriter(Storage& storage) : storage_(storage) {}
@@ -34,12 +35,13 @@ class IndexWriter {
 
  private:
   void opened(int file);
-  void write(const void* bytes, std::size_t length);
+  void write_pending();
 
   Storage& storage_;
   int file_ = -1;
   std::uint64_t end_ = 0;
   int failure_ = 0;
+  std::vector<std::uint8_t> pending_;
 };
 
 }  // namespace tickforge

@@ -375,6 +375,17 @@ TEST_F(SegmentWriterTest, TriesAFailedSyncNeverAgain) {
   EXPECT_FALSE(writer_.is_flushed());
 }
 
+TEST_F(SegmentWriterTest, WritesTheIndexWhenThereIsSpaceForItAgain) {
+  for (const bool full : {false, true, true, false}) {
+    faults_->index_fails = full;
+    publish(*ring_, make_trade(kNoon, 1));
+    ASSERT_TRUE(settle(0));
+    ASSERT_TRUE(settle(kFlushNs));
+  }
+  ASSERT_TRUE(writer_.finish(0));
+  EXPECT_EQ(read_records(file("2024-08-08.test.000.tfs")).size(), 5U) << "which looks at the index as well";
+}
+
 TEST_F(SegmentWriterTest, KeepsRecordingWhenTheIndexCannotBeWritten) {
   faults_->index_fails = true;
   publish(*ring_, make_trade(kNoon, 1));
