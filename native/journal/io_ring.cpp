@@ -8,13 +8,13 @@
 #include <cstring>
 #include <utility>
 
-#include "base/assert.h"
 #include "journal/posix_storage.h"
 
 namespace tickforge {
 namespace {
 
 constexpr unsigned kQueueDepth = 8;  // one write and one sync are under way at most
+constexpr std::uint64_t kNoTag = 0;
 constexpr std::uint64_t kWriteTag = 1;
 constexpr std::uint64_t kSyncTag = 2;
 
@@ -39,26 +39,24 @@ class IoRing final : public PosixStorage {
     const int routed = route(file, bytes, length, offset);
     direct_write_ = routed != file;
     io_uring_sqe* entry = io_uring_get_sqe(&queue_);
-    TF_ASSERT(entry != nullptr);
+    if (entry == nullptr) return PosixStorage::submit_write(file, bytes, length, offset);
     io_uring_prep_write(entry, routed, bytes, static_cast<unsigned>(length), offset);
     io_uring_sqe_set_data64(entry, kWriteTag);
-    return submit();
+    return submit(*entry) ? 0 : PosixStorage::submit_write(file, bytes, length, offset);
   }
 
   int submit_sync(int file) override {
     if (std::exchange(unsynced_bytes_, 0) <= kSmallBytes) return PosixStorage::submit_sync(file);
     io_uring_sqe* entry = io_uring_get_sqe(&queue_);
-    TF_ASSERT(entry != nullptr);
+    if (entry == nullptr) return PosixStorage::submit_sync(file);
     io_uring_prep_fsync(entry, file, IORING_FSYNC_DATASYNC);
     io_uring_sqe_set_data64(entry, kSyncTag);
-    return submit();
+    return submit(*entry) ? 0 : PosixStorage::submit_sync(file);
   }
 
   Completions poll(std::int64_t wait_ns) override {
     Completions ended = PosixStorage::poll(0);
     if (ended.write_done || ended.sync_done) wait_ns = 0;
-    // An entry that the kernel had no room for is still queued here.
-    if (io_uring_sq_ready(&queue_) != 0) submit();
     io_uring_cqe* completion = nullptr;
     int result = io_uring_peek_cqe(&queue_, &completion);
     if (result == -EAGAIN && wait_ns > 0) {
@@ -74,10 +72,14 @@ class IoRing final : public PosixStorage {
   }
 
  private:
-  int submit() {
-    const int result = io_uring_submit(&queue_);
-    const bool later = result == -EAGAIN || result == -EBUSY || result == -EINTR;
-    return result >= 0 || later ? 0 : result;
+  /// False: the kernel did not take the entry, for want of memory or whatever else, and will not: the caller does by itself
+  /// what it says. It stays queued as one that does nothing, since its memory may belong to somebody else by then.
+  bool submit(io_uring_sqe& entry) {
+    (void)io_uring_submit(&queue_);
+    if (io_uring_sq_ready(&queue_) == 0) return true;
+    io_uring_prep_nop(&entry);
+    io_uring_sqe_set_data64(&entry, kNoTag);
+    return false;
   }
 
   void take(const io_uring_cqe& completion, Completions& ended) {

@@ -2,7 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 
 #include "testing/journal_files.h"
@@ -138,6 +146,52 @@ TEST(PosixStorage, KeepsToThePageCacheUnlessAskedOtherwise) {
   const int file = storage.create(directory.file("segment"));
   EXPECT_EQ(storage.route(file, bytes.data(), kLarge, 0), file);
   storage.close(file);
+}
+
+/// From now on the kernel takes nothing of a queue of this process, for want of memory as it says. False: not allowed.
+bool refuse_queues() {
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_enter, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog filter{std::size(program), program};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+TEST(KernelQueueTest, DoesByItselfWhatTheKernelDoesNotTake) {
+  constexpr int kNotAllowed = 77;
+  constexpr int kRounds = 20;  // more than a queue has entries
+  const TempDir directory;
+  const std::string path = directory.file("segment");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const Aligned bytes(3);
+    const auto storage = kernel_queue();
+    const int file = storage->create(path);
+    if (!refuse_queues()) ::_exit(kNotAllowed);
+    for (int round = 0; round < kRounds; ++round) {
+      if (storage->submit_write(file, bytes.data(), kLarge, round * kLarge) != 0) ::_exit(1);
+      const Completions written = storage->poll(0);
+      if (!written.write_done || written.write_result != static_cast<int>(kLarge)) ::_exit(2);
+      if (storage->submit_sync(file) != 0) ::_exit(3);
+      const Completions synced = storage->poll(0);
+      if (!synced.sync_done || synced.sync_result != 0) ::_exit(4);
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == kNotAllowed) GTEST_SKIP() << "needs the right to filter system calls";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  const Aligned expected(3);
+  const Bytes found = read_file(path);
+  ASSERT_EQ(found.size(), kRounds * kLarge);
+  for (int round = 0; round < kRounds; ++round) {
+    EXPECT_EQ(std::memcmp(found.data() + round * kLarge, expected.data(), kLarge), 0);
+  }
 }
 
 }  // namespace
