@@ -37,7 +37,7 @@ struct Recovery {
     bool marked = false;
     for_each_record(payload, length, [&](const RecordHead& head) {
       if (is(head, RecordType::kInstrument)) tail.last_instrument = std::max(tail.last_instrument, head.instrument);
-      if (!is(head, RecordType::kMark)) return;
+      if (!is(head, RecordType::kMark) || (head.flags & kFlagCopy) == 0) return;
       mark = reinterpret_cast<const Mark&>(head);
       mark_at = entry;
       tail.last_instrument = std::max(tail.last_instrument, mark->last_instrument);

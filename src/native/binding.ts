@@ -23,9 +23,11 @@ export interface RecoveryReport {
   tornTailBytes: number
   /** Damaged blocks that were left in place, because whole blocks follow them. */
   corruptBlocks: number
+  /** The index was missing or wrong, or ended so early that `bytesRead` has no bound. */
   indexRebuilt: boolean
+  /** Of the segment and its index: some MiB, whatever their size. */
   bytesRead: number
-  /** Largest instrument number in the segment; new definitions go on from here. */
+  /** At least the largest instrument number in the segment; new definitions go on from here. */
   lastInstrument: number
   /** Largest ts_recv in the segment, NONE_I64 when it is new. */
   lastTsRecv: bigint
