@@ -132,7 +132,12 @@ int PosixStorage::write_now(int file, const void* bytes, std::size_t length, std
   return write_at(file, bytes, length, offset);
 }
 
-int PosixStorage::sync_now(int file) { return or_errno(::fdatasync(file)); }
+int PosixStorage::sync_now(int file) {
+  const int result = or_errno(::fdatasync(file));
+  // The kernel keeps what it could not bring to the disk as if it had: the next one to read must not believe it.
+  if (result < 0) (void)::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+  return result;
+}
 
 int PosixStorage::reserve(int file, std::uint64_t offset, std::uint64_t length) {
   return or_errno(::fallocate(file, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(length)));
