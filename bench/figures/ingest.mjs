@@ -24,7 +24,7 @@ export async function run(context) {
 
 function compareServers(context, transport, clients) {
   const { directory, quick } = context
-  const batches = Math.ceil((quick ? 20_000 : 8_000_000) / BATCH / clients)
+  const batches = Math.ceil((quick ? 20_000 : 32_000_000) / BATCH / clients)
   const count = batches * BATCH * clients
   const path = join(directory, 'socket')
   const listen = transport === 'unix' ? `unix:${path}` : 'tcp:127.0.0.1:0'
