@@ -13,8 +13,9 @@ namespace tickforge {
 inline constexpr std::uint32_t kBlockCellsMax = static_cast<std::uint32_t>(kBlockBytesTarget / kCellBytes) - 1;
 
 /// Where a record ends is known when its head has come from the producer's core. To wait for one line of memory after the
-/// other is the largest cost of the writer's thread; so those that follow are called for ahead.
-inline constexpr std::size_t kPrefetchCells = 16;
+/// other is the largest cost of the writer's thread; so those that follow are called for ahead. Not those that are not
+/// published: the producer is writing them, and would have to take them back.
+inline constexpr std::uint32_t kPrefetchCells = 16;
 
 enum class TakeEnd {
   kAllTaken,  // nothing is left
@@ -104,7 +105,7 @@ BlockDraft::Taken BlockDraft::take_from_ring(const std::uint8_t* cells, std::uin
   std::uint32_t left = room();
   while (taken.cells < available) {
     const std::uint8_t* record = cells + std::size_t{taken.cells} * kCellBytes;
-    __builtin_prefetch(record + kPrefetchCells * kCellBytes);
+    if (available - taken.cells > kPrefetchCells) __builtin_prefetch(record + kPrefetchCells * kCellBytes);
     const auto& head = *reinterpret_cast<const RecordHead*>(record);
     const bool valid = is_record(head, available - taken.cells);
     if (!valid || head.ts_recv >= day_end || head.cells > left) {

@@ -169,8 +169,7 @@ LiveRing* JournalTail::ring_of(std::uint32_t producer) {
 bool JournalTail::has_news() {
   for (const LiveRing& live : rings_.rings()) {
     if (!live.is_read()) continue;
-    // The cell is on its way while its position still is: they lie on two lines, and one after the other takes twice as long.
-    __builtin_prefetch(live.ring->at(live.position));
+    live.ring->expect(live.position);
     if (live.ring->published() != live.position) return true;
   }
   return false;
