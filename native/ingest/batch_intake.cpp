@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "format/loss_records.h"
 #include "format/record.h"
 #include "format/record_check.h"
-#include "format/loss_records.h"
 #include "ingest/connection_records.h"
 
 namespace tickforge {
