@@ -3,7 +3,7 @@
 // less space than it says, so that what was written cannot be synced.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, type TestContext } from 'vitest'
 import { start } from '../helpers/command-line.ts'
@@ -15,6 +15,8 @@ import { NumberedClient } from './numbered-client.ts'
 import { ROUNDS as ALL_ROUNDS, random, SEED } from './rounds.ts'
 
 const ROUNDS = Math.max(2, Math.min(ALL_ROUNDS / 10, 1000))
+/** Cuts of one file system: more would fill it. */
+const ROUNDS_OF_A_LIFE = 10
 const IMAGE_BYTES = 2 ** 29
 /** linux/ext4.h: _IOR('X', 125, __u32) with EXT4_GOING_FLAGS_NOLOGFLUSH. */
 const CUT = `import fcntl, os, struct, sys
@@ -36,6 +38,7 @@ interface Disk {
   directory: string
   /** Takes the file system away, with what only it knew, and brings back what is on the disk. */
   mountAgain(): Promise<void>
+  remove(): void
 }
 
 /** An ext4 file system in a sparse file of `base`; skips the test where it cannot be made. */
@@ -54,6 +57,10 @@ function diskIn(context: TestContext, base: string): Disk {
       await eventually('the file system to be left', () => does('umount', directory))
       if (!mount()) throw new Error(`${image} cannot be mounted again`)
     },
+    remove() {
+      does('umount', '--lazy', directory)
+      rmSync(image)
+    },
   }
 }
 
@@ -65,29 +72,35 @@ function smallBase(context: TestContext): string {
   return base
 }
 
+function cuttable({ directory, mountAgain }: Disk): Place {
+  return {
+    directory,
+    levels: ['durable', 'durable', 'durable'],
+    mayDamage: true,
+    async end(server, now) {
+      const cut = spawn('python3', ['-c', CUT, directory], { stdio: ['pipe', 'pipe', 'inherit'] })
+      const done = once(cut, 'exit')
+      await once(cut.stdout, 'data')
+      // A sync that is under way at that moment may be told that it succeeded, by a kernel that has given up the disk.
+      now()
+      cut.stdin.end('\n')
+      await done
+      server.child.kill('SIGKILL')
+      await server.ended
+      await mountAgain()
+    },
+  }
+}
+
 describe(`a server whose file system loses what is not on the disk, ${ROUNDS} times (seed ${SEED})`, () => {
   it('has everything that it acknowledged as durable when it is started again', {
     timeout: (ROUNDS + 5) * 20_000,
   }, async (context) => {
-    const { directory, mountAgain } = diskIn(context, temporaryDirectory())
-    const place: Place = {
-      directory,
-      levels: ['durable', 'durable', 'durable'],
-      mayDamage: true,
-      async end(server, now) {
-        const cut = spawn('python3', ['-c', CUT, directory], { stdio: ['pipe', 'pipe', 'inherit'] })
-        const done = once(cut, 'exit')
-        await once(cut.stdout, 'data')
-        // A sync that is under way at that moment may be told that it succeeded, by a kernel that has given up the disk.
-        now()
-        cut.stdin.end('\n')
-        await done
-        server.child.kill('SIGKILL')
-        await server.ended
-        await mountAgain()
-      },
+    for (let first = 0; first < ROUNDS; first += ROUNDS_OF_A_LIFE) {
+      const disk = diskIn(context, temporaryDirectory())
+      await new Life(cuttable(disk), SEED + first).run(Math.min(ROUNDS_OF_A_LIFE, ROUNDS - first))
+      disk.remove()
     }
-    await new Life(place, SEED).run(ROUNDS)
   })
 })
 
