@@ -5,11 +5,11 @@
 // millions of times a second and sleeping does not, so the sleeper pays for both: membarrier(2) makes the running threads
 // of a process pass a full fence. The producer is left with a fence that only the compiler sees.
 //
-// What can be relied on is the fence of a thread for its own process (PRIVATE_EXPEDITED). The one for other processes
-// (GLOBAL_EXPEDITED) may pass over a processor: the kernel notes for each whether what runs there has registered, and does
-// not note it anew when a thread comes back to a processor that was idle meanwhile. So a producer of another process than
-// its consumer keeps a fence of its own, and a reader of another process, whose sleep ends by itself, may look a little
-// late once in millions of sleeps.
+// What is relied on is the fence of a thread for its own process (PRIVATE_EXPEDITED). The one for other processes
+// (GLOBAL_EXPEDITED) lost a wake-up in a thousand million hand-overs. We take it, and have not proved, that the kernel
+// passes over a processor: it notes for each whether what runs there has registered, and may not note it anew for a thread
+// that comes back to a processor that was idle meanwhile. So a producer of another process than its consumer keeps a fence
+// of its own, and a reader of another process, whose sleep ends by itself, may look a little late once in millions of sleeps.
 #pragma once
 
 #include <linux/membarrier.h>
