@@ -38,16 +38,9 @@ void forget_pages(const std::string& directory) {
 void publish_reconnect(SpscRing& ring, std::uint32_t number, std::int64_t ts_recv) {
   Instrument instrument{};
   Connection connection{};
-  for (RecordHead* head : {&instrument.head, &connection.head}) {
-    head->cells = 1;
-    head->flags = kFlagLast;
-    head->ts_recv = ts_recv;
-    head->ts_event = kNoneI64;
-  }
-  instrument.head.type = static_cast<std::uint8_t>(RecordType::kInstrument);
+  instrument.head = make_head(RecordType::kInstrument, ts_recv);
   instrument.head.instrument = number;
-  connection.head.type = static_cast<std::uint8_t>(RecordType::kConnection);
-  connection.head.frame = std::uint64_t{1} << kFrameNumberBits;
+  connection.head = make_head(RecordType::kConnection, ts_recv, 1, frame_of(1, 0));
   connection.event = static_cast<std::uint8_t>(ConnectionEvent::kOpen);
   constexpr std::int64_t kWaitNs = 1'000'000'000;
   while (!ring.wait_for_space(2, kWaitNs)) expect(ring.state() == RingState::kOpen, "the writer has stopped");

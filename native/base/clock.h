@@ -1,4 +1,4 @@
-// The only place that reads a clock.
+// The only place that reads a clock, or sleeps by one.
 #pragma once
 
 #include <time.h>
@@ -19,6 +19,13 @@ inline std::int64_t monotonic_ns() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
+/// Ends early for a signal: whoever waits looks again.
+inline void sleep_ns(std::int64_t ns) {
+  if (ns <= 0) return;
+  const timespec length{static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
+  (void)::nanosleep(&length, nullptr);
 }
 
 inline constexpr std::int64_t kNsPerDay = 86'400'000'000'000;

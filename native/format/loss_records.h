@@ -11,12 +11,7 @@ namespace tickforge {
 /// is 0, of the whole journal.
 inline Gap make_gap(GapCause cause, std::int64_t ts_last_good, std::int64_t ts_recv, std::uint64_t frame = 0) {
   Gap gap{};
-  gap.head.cells = 1;
-  gap.head.type = static_cast<std::uint8_t>(RecordType::kGap);
-  gap.head.flags = kFlagLast;
-  gap.head.ts_recv = ts_recv;
-  gap.head.ts_event = kNoneI64;
-  gap.head.frame = frame;
+  gap.head = make_head(RecordType::kGap, ts_recv, 1, frame);
   gap.expected_id = kNoneU64;
   gap.received_id = kNoneU64;
   gap.ts_last_good = ts_last_good;
@@ -27,11 +22,7 @@ inline Gap make_gap(GapCause cause, std::int64_t ts_last_good, std::int64_t ts_r
 /// `records` were refused from `ts_first` to `ts_recv`, of all instruments, because there was no room.
 inline Drop make_drop(std::uint64_t records, std::int64_t ts_first, std::int64_t ts_recv) {
   Drop drop{};
-  drop.head.cells = 1;
-  drop.head.type = static_cast<std::uint8_t>(RecordType::kDrop);
-  drop.head.flags = kFlagLast;
-  drop.head.ts_recv = ts_recv;
-  drop.head.ts_event = kNoneI64;
+  drop.head = make_head(RecordType::kDrop, ts_recv);
   drop.count = records;
   drop.ts_first = ts_first;
   drop.cause = static_cast<std::uint8_t>(GapCause::kOverflow);

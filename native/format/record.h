@@ -85,6 +85,18 @@ constexpr std::uint64_t frame_of(std::uint16_t connection, std::uint64_t frame) 
   return std::uint64_t{connection} << kFrameNumberBits | (frame & kFrameNumberMask);
 }
 
+/// Of a record that is the last of its event, to which no venue gave a time.
+constexpr RecordHead make_head(RecordType type, std::int64_t ts_recv, std::size_t cells = 1, std::uint64_t frame = 0) {
+  RecordHead head{};
+  head.cells = static_cast<std::uint8_t>(cells);
+  head.type = static_cast<std::uint8_t>(type);
+  head.flags = kFlagLast;
+  head.ts_recv = ts_recv;
+  head.ts_event = kNoneI64;
+  head.frame = frame;
+  return head;
+}
+
 struct Trade {
   RecordHead head;
   std::int64_t price;       // mantissa at the instrument's price exponent

@@ -32,6 +32,24 @@ enum BlockFlag : std::uint16_t {
   kBlockLast = 0x0004,            // the writer closed the segment in order after this block
   kBlockHasMark = 0x0008,         // holds a mark
 };
+/// The flags that say what a block's records are.
+inline constexpr std::uint16_t kBlockContentFlags = kBlockHasDefinitions | kBlockHasGaps | kBlockHasMark;
+/// Those of a block with a record of this type.
+constexpr std::uint16_t content_flags(RecordType type) {
+  switch (type) {
+    case RecordType::kSegment:
+    case RecordType::kInstrument:
+    case RecordType::kConnection:
+      return kBlockHasDefinitions;
+    case RecordType::kGap:
+    case RecordType::kDrop:
+      return kBlockHasGaps;
+    case RecordType::kMark:
+      return kBlockHasMark;
+    default:
+      return 0;
+  }
+}
 /// Bits 8 to 15 of the flags: number of the producer whose records the block holds, 0 for the process that opened the
 /// journal and for the writer's own records.
 inline constexpr unsigned kBlockProducerShift = 8;

@@ -14,12 +14,7 @@ void write_connection(std::uint8_t* memory, ConnectionEvent event, std::uint16_t
   const std::uint32_t cells = connection_cells(texts);
   std::memset(memory, 0, cells * kCellBytes);
   Connection record{};
-  record.head.cells = static_cast<std::uint8_t>(cells);
-  record.head.type = static_cast<std::uint8_t>(RecordType::kConnection);
-  record.head.flags = kFlagLast;
-  record.head.ts_recv = now;
-  record.head.ts_event = kNoneI64;
-  record.head.frame = frame_of(number, 0);
+  record.head = make_head(RecordType::kConnection, now, cells, frame_of(number, 0));
   record.event = static_cast<std::uint8_t>(event);
   record.close_code = close_code;
   record.venue_length = static_cast<std::uint8_t>(texts.venue.size());

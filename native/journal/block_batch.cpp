@@ -9,7 +9,6 @@
 #include "base/crc32c.h"
 
 namespace tickforge {
-
 namespace {
 
 /// Memory that lies together goes to the disk in fewer pieces: a third more a second. A kernel that has no such page to give

@@ -89,12 +89,8 @@ inline void BlockDraft::count(const RecordHead& head) {
   if (records_ == 0 || head.ts_recv > max_ts_recv_) max_ts_recv_ = head.ts_recv;
   records_ += 1;
   const auto type = static_cast<RecordType>(head.type);
-  if (type <= RecordType::kConnection) {
-    flags_ |= kBlockHasDefinitions;
-    if (type == RecordType::kInstrument && head.instrument > last_instrument_) last_instrument_ = head.instrument;
-  }
-  if (type == RecordType::kGap || type == RecordType::kDrop) flags_ |= kBlockHasGaps;
-  if (type == RecordType::kMark) flags_ |= kBlockHasMark;
+  flags_ |= content_flags(type);
+  if (type == RecordType::kInstrument && head.instrument > last_instrument_) last_instrument_ = head.instrument;
 }
 
 template <typename Definition>

@@ -3,14 +3,15 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 namespace tickforge {
 namespace {
 
 // A recorder that was killed a moment ago may still hold its lock while the kernel ends its I/O.
 constexpr int kAttempts = 5;
-constexpr timespec kPause{0, 50'000'000};
+constexpr std::int64_t kPauseNs = 50'000'000;
 
 std::string holder_of(int file) {
   char text[32] = {};
@@ -45,7 +46,7 @@ Result<DirectoryLock> DirectoryLock::acquire(const std::string& directory) {
       const std::string holder = holder_of(file.get());
       return Error{"TF_LOCKED", "'" + directory + "' is being recorded into by " + holder, directory, number};
     }
-    ::nanosleep(&kPause, nullptr);
+    sleep_ns(kPauseNs);
   }
   // For the message above only: without it the lock is as good.
   const std::string holder = std::to_string(::getpid()) + "\n";

@@ -47,12 +47,9 @@ class MarkKeeper {
   Mark make(const BlockDraft& open) {
     if (!open.empty()) cover(open);
     Mark mark{};
-    mark.head.cells = 1;
-    mark.head.type = static_cast<std::uint8_t>(RecordType::kMark);
-    mark.head.flags = kFlagLast | kFlagCopy;
-    // The largest so far: an earlier time would count as a step back of the clock.
-    mark.head.ts_recv = max_ts_recv_;
-    mark.head.ts_event = kNoneI64;
+    // The largest time so far: an earlier one would count as a step back of the clock.
+    mark.head = make_head(RecordType::kMark, max_ts_recv_);
+    mark.head.flags |= kFlagCopy;
     mark.missing_records = missing_records_;
     mark.last_instrument = last_instrument_;
     return mark;

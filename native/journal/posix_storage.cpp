@@ -6,7 +6,6 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/unique_fd.h"
 
 namespace tickforge {
@@ -115,12 +115,7 @@ void PosixStorage::start_writeback(int file, std::uint64_t offset, std::uint64_t
 
 Completions PosixStorage::poll(std::int64_t) { return std::exchange(ended_, Completions{}); }
 
-void PosixStorage::pause(std::int64_t ns) {
-  if (ns <= 0) return;
-  const timespec length{ns / 1'000'000'000, ns % 1'000'000'000};
-  // Cut short by a signal: whoever waits looks again.
-  (void)::nanosleep(&length, nullptr);
-}
+void PosixStorage::pause(std::int64_t ns) { sleep_ns(ns); }
 
 std::uint64_t PosixStorage::random_id() {
   std::uint64_t id = 0;

@@ -126,11 +126,7 @@ struct Recovery {
     return sync();
   }
 
-  Result<void> sync() {
-    const int synced = storage.sync_now(file);
-    if (synced < 0) return system_error("TF_IO", "syncing", path, -synced);
-    return {};
-  }
+  Result<void> sync() { return sync_file(storage, file, path); }
 
   /// Brings the index file in line with `entries`, whose first `trusted` ones were taken from it.
   Result<void> mend_index(const IndexFile& index, std::size_t trusted) {

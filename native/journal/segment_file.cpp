@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "journal/segment_index.h"
+#include "journal/storage_files.h"
 
 namespace tickforge {
 namespace {
@@ -83,11 +84,7 @@ std::vector<std::uint8_t> SegmentFile::segment_record(const std::string& journal
   const std::size_t writer_length = std::min<std::size_t>(writer.size(), 255);
   const std::size_t cells = 1 + align_up(journal.size() + writer_length, kCellBytes) / kCellBytes;
   Segment segment{};
-  segment.head.cells = static_cast<std::uint8_t>(cells);
-  segment.head.type = static_cast<std::uint8_t>(RecordType::kSegment);
-  segment.head.flags = kFlagLast;
-  segment.head.ts_recv = ts_recv;
-  segment.head.ts_event = kNoneI64;
+  segment.head = make_head(RecordType::kSegment, ts_recv, cells);
   segment.version = kFormatVersion;
   segment.journal_length = static_cast<std::uint8_t>(journal.size());
   segment.writer_length = static_cast<std::uint8_t>(writer_length);
@@ -122,7 +119,7 @@ bool SegmentFile::zero_ahead(std::uint64_t bytes) {
   const std::uint64_t from = std::max(zeroed_end_, end_offset_);
   if (!zeroes_ || from >= end_offset_ + bytes / kZeroLowShare) return false;
   const int written = storage_.write_zeros(file_, from, bytes);
-  if (written == -EINTR || written == -EAGAIN) return false;
+  if (is_interrupted(written)) return false;
   // Best effort: what is wrong with the disk, the next block finds out.
   zeroes_ = written > 0;
   if (zeroes_) zeroed_end_ = from + static_cast<std::uint64_t>(written);

@@ -118,10 +118,6 @@ bool entry_begins(std::uint64_t number, const IndexEntry& entry) {
   return entry_is_whole(entry) && entry.block_number == static_cast<std::uint32_t>(number);
 }
 
-}  // namespace
-
-namespace {
-
 Result<IndexFile> read_opened_index(ReadableFile file, const std::string& path, std::uint64_t most) {
   IndexFile index;
   index.exists = true;
@@ -241,8 +237,8 @@ Result<void> write_index(Storage& storage, const std::string& segment_path, std:
     written = write_fully(storage, file.get(), temporary, entries.data(), entries.size() * sizeof(IndexEntry),
                           sizeof header);
     if (!written) return written;
-    const int synced = storage.sync_now(file.get());
-    if (synced < 0) return system_error("TF_IO", "syncing", temporary, -synced);
+    auto synced = sync_file(storage, file.get(), temporary);
+    if (!synced) return synced;
     const int renamed = storage.rename(temporary, path);
     if (renamed < 0) return system_error("TF_IO", "renaming to", path, -renamed);
     return {};
@@ -256,9 +252,8 @@ Result<void> write_index(Storage& storage, const std::string& segment_path, std:
 Result<void> sync_index(Storage& storage, const std::string& segment_path) {
   const std::string path = index_path_of(segment_path);
   const StorageFile file(storage, storage.open(path));
-  const int synced = file.get() < 0 ? file.get() : storage.sync_now(file.get());
-  if (synced < 0) return system_error("TF_IO", "syncing", path, -synced);
-  return {};
+  if (file.get() < 0) return system_error("TF_IO", "syncing", path, -file.get());
+  return sync_file(storage, file.get(), path);
 }
 
 Result<void> rewrite_index_tail(Storage& storage, const std::string& segment_path,
@@ -273,9 +268,7 @@ Result<void> rewrite_index_tail(Storage& storage, const std::string& segment_pat
   auto written = write_fully(storage, file.get(), path, entries.data() + from,
                              (entries.size() - from) * sizeof(IndexEntry), offset);
   if (!written) return written;
-  const int synced = storage.sync_now(file.get());
-  if (synced < 0) return system_error("TF_IO", "syncing", path, -synced);
-  return {};
+  return sync_file(storage, file.get(), path);
 }
 
 }  // namespace tickforge

@@ -13,22 +13,6 @@
 namespace tickforge {
 namespace {
 
-std::uint16_t flag_of(std::uint8_t type) {
-  switch (static_cast<RecordType>(type)) {
-    case RecordType::kSegment:
-    case RecordType::kInstrument:
-    case RecordType::kConnection:
-      return kBlockHasDefinitions;
-    case RecordType::kGap:
-    case RecordType::kDrop:
-      return kBlockHasGaps;
-    case RecordType::kMark:
-      return kBlockHasMark;
-    default:
-      return 0;
-  }
-}
-
 /// Holds what the records of a block say against what its header says.
 class ScanCollector {
  public:
@@ -88,7 +72,7 @@ class ScanCollector {
     bool held = true;
     const bool walked = for_each_record(block.payload, header.payload_length, [&](const RecordHead& head) {
       count += 1;
-      flags |= flag_of(head.type);
+      flags |= content_flags(static_cast<RecordType>(head.type));
       min = std::min(min, head.ts_recv);
       max = std::max(max, head.ts_recv);
       typed &= head.type != static_cast<std::uint8_t>(RecordType::kInvalid);
@@ -104,8 +88,7 @@ class ScanCollector {
     if (count > 0 && (min != header.min_ts_recv || max != header.max_ts_recv)) {
       fail(block, "its header does not say the least and the largest ts_recv of its records");
     }
-    constexpr std::uint16_t kContentFlags = kBlockHasDefinitions | kBlockHasGaps | kBlockHasMark;
-    if ((header.flags & kContentFlags) != flags) fail(block, "its flags do not say which records it has");
+    if ((header.flags & kBlockContentFlags) != flags) fail(block, "its flags do not say which records it has");
     if (header.block_number == 0) opening(block);
   }
 

@@ -31,6 +31,12 @@ Result<void> write_fully(Storage& storage, int file, const std::string& path, co
   return {};
 }
 
+Result<void> sync_file(Storage& storage, int file, const std::string& path) {
+  const int synced = storage.sync_now(file);
+  if (synced < 0) return system_error("TF_IO", "syncing", path, -synced);
+  return {};
+}
+
 Result<void> sync_directory_of(Storage& storage, const std::string& path) {
   const std::size_t slash = path.rfind('/');
   const std::string directory = slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));

@@ -40,6 +40,8 @@ int create_anew(Storage& storage, const std::string& path);
 /// Errors: TF_DISK_FULL, TF_IO.
 Result<void> write_fully(Storage& storage, int file, const std::string& path, const void* bytes, std::size_t length,
                          std::uint64_t offset);
+/// Errors: TF_IO.
+Result<void> sync_file(Storage& storage, int file, const std::string& path);
 /// Makes the names in the directory of `path` durable.
 Result<void> sync_directory_of(Storage& storage, const std::string& path);
 

@@ -227,10 +227,6 @@ Result<std::unique_ptr<JoinedRing>> JoinedRing::open(const std::string& data_dir
   if (!directory) return directory.error();
   auto table = SharedTable::open(directory.value());
   if (!table) return table.error();
-  if (table.value().writer_has_stopped()) {
-    return Error{"TF_NOT_RECORDING", "nobody records into journal '" + journal + "' of '" + data_directory + "'",
-                 data_directory, 0};
-  }
   auto made = make_ring(*table.value().get(), directory.value(), ring_bytes, ProducerPlace::kOtherProcess);
   if (!made) return made.error();
   set_state(*table.value().get(), made.value().producer, SlotState::kOpen);

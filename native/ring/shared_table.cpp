@@ -46,6 +46,9 @@ Result<SharedTable> SharedTable::open(const std::string& shared_directory) {
   if (table->magic != ProducerTable::kMagic || table->version != ProducerTable::kVersion) {
     return of_another_version(path);
   }
+  if (table.writer_has_stopped()) {
+    return Error{"TF_NOT_RECORDING", "the recorder of '" + path + "' has stopped", path, 0};
+  }
   return table;
 }
 

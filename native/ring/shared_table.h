@@ -20,7 +20,7 @@ bool lock_for_writer(const UniqueFd& table);
 class SharedTable {
  public:
   SharedTable() = default;
-  /// Errors: TF_NOT_RECORDING when nobody records, also after a recorder was killed; TF_SHARED_MEMORY.
+  /// Errors: TF_NOT_RECORDING when nobody records, be the last recorder killed or at its end; TF_SHARED_MEMORY.
   static Result<SharedTable> open(const std::string& shared_directory);
 
   ProducerTable* get() const { return table_; }

@@ -66,6 +66,8 @@ SpscRing::SpscRing(MappedRegion control, MappedRegion cells)
   seen_tail_ = words_->tail.load(std::memory_order_acquire);
 }
 
+void SpscRing::populate() { (void)::madvise(cells_.data(), cells_.size(), MADV_POPULATE_WRITE); }
+
 void SpscRing::wake_sleepers(std::uint32_t head) {
   // Partner: announce_reader().
   if (words_->reader_waiting.load(std::memory_order_seq_cst) != 0) wake_readers();

@@ -11,8 +11,6 @@
 // between the last look and the sleep makes the kernel refuse the sleep.
 #pragma once
 
-#include <sys/mman.h>
-
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -92,7 +90,7 @@ class SpscRing {
   }
   /// Has the kernel give the cells' memory now, not page by page when they are first written; all of it would be in use after
   /// one round anyway. A kernel that cannot (before 5.14) leaves it as it is.
-  void populate() { (void)::madvise(cells_.data(), cells_.size(), MADV_POPULATE_WRITE); }
+  void populate();
   /// Publishes the first `cells` cells of what was reserved, and wakes the consumer if it sleeps.
   void commit(std::uint32_t cells) {
     // Partner: published(). Release: the cells' bytes are visible with it.

@@ -1,7 +1,5 @@
 #include "tail/journal_tail.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -37,11 +35,6 @@ void relax() {
 #if defined(__x86_64__)
   _mm_pause();
 #endif
-}
-
-void sleep_ns(std::int64_t ns) {
-  const timespec time{static_cast<time_t>(ns / (1000 * kMs)), static_cast<long>(ns % (1000 * kMs))};
-  ::nanosleep(&time, nullptr);
 }
 
 /// Cells of the whole records at the start of `cells` cells: one that the memory cuts off is left out, and everything

@@ -11,7 +11,7 @@ bool LiveRings::attach() {
   auto directory = shared_directory_of(data_directory_, journal_);
   if (!directory) return false;
   auto table = SharedTable::open(directory.value());
-  if (!table || table.value().writer_has_stopped()) return false;
+  if (!table) return false;
   shared_directory_ = directory.take();
   table_ = table.take();
   seen_changes_ = 0;

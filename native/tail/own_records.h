@@ -41,7 +41,7 @@ inline bool is_own(const RecordHead& head) {
 }
 
 /// A block without any of these flags holds none.
-inline constexpr std::uint16_t kOwnFlags = kBlockHasDefinitions | kBlockHasGaps | kBlockHasMark;
+inline constexpr std::uint16_t kOwnFlags = kBlockContentFlags;
 
 /// How many of a block's records are the writer's own, and their cells. `payload` holds whole records.
 struct OwnRecords {

@@ -9,6 +9,7 @@ import { describe, expect, it, onTestFinished, type TestContext } from 'vitest'
 import { start } from '../helpers/command-line.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { readAll } from '../helpers/logs.ts'
+import { smallDisk } from '../helpers/small-disk.ts'
 import { temporaryDirectory } from '../helpers/temporary.ts'
 import { Life, type Place } from './life.ts'
 import { NumberedClient } from './numbered-client.ts'
@@ -64,14 +65,6 @@ function diskIn(context: TestContext, base: string): Disk {
   }
 }
 
-/** A tmpfs of so little that the image in it cannot become what it says it is. */
-function smallBase(context: TestContext): string {
-  const base = temporaryDirectory()
-  if (!does('mount', '-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', base)) context.skip('needs the right to mount a tmpfs')
-  onTestFinished(() => void does('umount', '--lazy', base))
-  return base
-}
-
 function cuttable({ directory, mountAgain }: Disk): Place {
   return {
     directory,
@@ -106,7 +99,8 @@ describe(`a server whose file system loses what is not on the disk, ${ROUNDS} ti
 
 describe('a server whose disk cannot keep what it took', () => {
   it('acknowledges nothing that is not on the disk, and says what failed', async (context) => {
-    const disk = diskIn(context, smallBase(context))
+    // So little that the image in it cannot become what it says it is.
+    const disk = diskIn(context, smallDisk(context, '24m').directory)
     const socket = join(temporaryDirectory(), 'socket')
     const server = await start(['serve', '--dir', disk.directory, '--listen', `unix:${socket}`])
     await server.prints(/listening/)
