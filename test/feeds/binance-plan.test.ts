@@ -29,22 +29,23 @@ describe('what Binance is asked for', () => {
     ])
   })
 
-  it('on futures is a connection for each class of streams, and none for a class that is not wanted', () => {
-    const split = plan('binance-usdm', [{ symbol: 'BTCUSDT', channels: ALL }])
-    expect(split.map((p) => [p.url, streamsOf(p.hello), p.subscriptions])).toEqual([
+  it('of USD-M is on the address of public streams, trades too', () => {
+    const plans = plan('binance-usdm', [{ symbol: 'BTCUSDT', channels: ALL }])
+    expect(plans.map((p) => [p.url, streamsOf(p.hello), p.subscriptions])).toEqual([
       [
         'ws://127.0.0.1:9/public/stream',
-        ['btcusdt@bookTicker', 'btcusdt@depth@0ms'],
-        [{ symbol: 'BTCUSDT', channels: ['quote', 'book'] }],
+        ['btcusdt@trade', 'btcusdt@bookTicker', 'btcusdt@depth@0ms'],
+        [{ symbol: 'BTCUSDT', channels: ALL }],
       ],
-      ['ws://127.0.0.1:9/market/stream', ['btcusdt@trade'], [{ symbol: 'BTCUSDT', channels: ['trade'] }]],
-    ])
-    expect(plan('binance-coinm', [{ symbol: 'BTCUSD_PERP', channels: ['trade'] }]).map((p) => p.url)).toEqual([
-      'ws://127.0.0.1:9/market/stream',
     ])
   })
 
-  it('on futures before the split is one connection', () => {
+  it('of COIN-M, whose streams were not split, is one connection as before', () => {
+    const plans = plan('binance-coinm', [{ symbol: 'BTCUSD_PERP', channels: ALL }])
+    expect(plans.map((p) => p.url)).toEqual(['ws://127.0.0.1:9/stream'])
+  })
+
+  it('of USD-M before the split is one connection', () => {
     const plans = plan('binance-usdm', [{ symbol: 'BTCUSDT', channels: ALL }], 'wss://fstream.binance.com/stream')
     expect(plans.map((p) => p.url)).toEqual(['ws://127.0.0.1:9/stream'])
   })

@@ -130,7 +130,7 @@ describe.each(MARKETS)('simulated $venue', ({ venue, path, rest, symbol, depth }
     const simulator = await start({ venue })
     const lower = symbol.toLowerCase()
     const names = [`${lower}@trade`, `${lower}@bookTicker`]
-    const client = await TestClient.connect(`${simulator.endpoints.websocket}/stream?streams=${names.join('/')}`)
+    const client = await TestClient.connect(`${simulator.endpoints.websocket}${path}?streams=${names.join('/')}`)
     await client.until((c) => dataOf(c, names[0]!).length >= 20 && dataOf(c, names[1]!).length >= 20)
     const trades = dataOf<{ t: number; E: number; T: number; m: boolean; X?: string; M?: boolean }>(client, names[0]!)
     for (const [at, trade] of trades.entries()) {
@@ -186,14 +186,29 @@ describe('the commands of simulated Binance', () => {
     client.close()
   })
 
-  test('keep the kinds of USD-M streams apart by address', async () => {
+  test.each([
+    ['/public', ['btcusdt@bookTicker', 'btcusdt@depth@0ms', 'btcusdt@trade']],
+    ['/market', ['btcusdt@aggTrade']],
+    ['', []],
+  ])('acknowledge every USD-M stream on %s, and send those of its class only', async (path, delivered) => {
     const simulator = await start({ venue: 'binance-usdm' })
-    const client = await TestClient.connect(
-      `${simulator.endpoints.websocket}/market/stream?streams=btcusdt@bookTicker/btcusdt@aggTrade`,
-    )
-    await client.until((c) => c.received.length >= 5)
-    expect(new Set(client.messages().map((message) => message.stream))).toEqual(new Set(['btcusdt@aggTrade']))
+    const params = ['btcusdt@aggTrade', 'btcusdt@bookTicker', 'btcusdt@depth@0ms', 'btcusdt@trade']
+    const client = await TestClient.connect(`${simulator.endpoints.websocket}${path}/stream`)
+    client.send({ method: 'SUBSCRIBE', params, id: 1 })
+    await client.until((c) => c.received.length >= 1)
+    expect(client.messages()[0]).toEqual({ result: null, id: 1 })
+    // As much as another client needs to see all of its own.
+    const other = await TestClient.connect(`${simulator.endpoints.websocket}/public/stream?streams=btcusdt@trade`)
+    await other.until((c) => c.received.length >= 5)
+    if (delivered.length > 0)
+      await client.until((c) => new Set(c.messages().map((m) => m.stream)).size > delivered.length)
+    const seen = client
+      .messages()
+      .slice(1)
+      .map((message) => message.stream)
+    expect([...new Set(seen)].sort()).toEqual(delivered)
     client.close()
+    other.close()
   })
 
   test('refuse unknown symbols over REST, and paths that are not streams', async () => {

@@ -7,14 +7,15 @@ import { planConnections, type Route } from './plan.ts'
 
 const COMBINED: readonly Route[] = [{ path: '/stream', channels: ['trade', 'quote', 'book'] }]
 
-/** Since 2026 futures split their streams by class; a connection carries one class only. */
-const SPLIT: readonly Route[] = [
-  { path: '/public/stream', channels: ['quote', 'book'] },
-  { path: '/market/stream', channels: ['trade'] },
-]
+/**
+ * Since April 2026 USD-M has an address for each class of streams: depth, bookTicker and trade are public; aggTrade,
+ * kline and markPrice are on /market. Any subscription is acknowledged on any address, and a stream is silent on the
+ * wrong one.
+ */
+const USDM_SPLIT_ROUTES: readonly Route[] = [{ path: '/public/stream', channels: ['trade', 'quote', 'book'] }]
 
-/** Day from which futures no longer answer on /stream and /ws. */
-const FUTURES_SPLIT = '2026-04-23T00:00:00Z'
+/** Day from which USD-M is silent on /stream and /ws. */
+const USDM_SPLIT = '2026-04-23T00:00:00Z'
 
 function adapter(name: string, market: Market, routes: readonly Route[], paths: RegExp, until?: string): Adapter {
   const made: Adapter = {
@@ -30,13 +31,6 @@ function adapter(name: string, market: Market, routes: readonly Route[], paths: 
 
 const PLAIN_PATHS = /^\/(stream|ws)(\/|$)/
 const SPLIT_PATHS = /^\/(public|market)\/(stream|ws)(\/|$)/
-
-function futuresAdapters(name: string, market: Market): Adapter[] {
-  return [
-    adapter(`${name}-1`, market, COMBINED, PLAIN_PATHS, FUTURES_SPLIT),
-    adapter(`${name}-2`, market, SPLIT, SPLIT_PATHS),
-  ]
-}
 
 /** Symbols may hold letters of any script that are not lower case: stream names are the symbols in lower case. */
 function isStreamSymbol(symbol: string): boolean {
@@ -73,7 +67,10 @@ export const binanceUsdm: Venue = {
   name: 'binance-usdm',
   title: 'Binance USD-M futures',
   endpoints: { websocket: 'wss://fstream.binance.com', rest: 'https://fapi.binance.com' },
-  adapters: futuresAdapters('binance-usdm', USDM_MARKET),
+  adapters: [
+    adapter('binance-usdm-1', USDM_MARKET, COMBINED, PLAIN_PATHS, USDM_SPLIT),
+    adapter('binance-usdm-2', USDM_MARKET, USDM_SPLIT_ROUTES, SPLIT_PATHS),
+  ],
   cryptofeedNames: ['BINANCE_FUTURES'],
   definitionPaths: (symbols) => (symbols.length === 0 ? [] : [USDM_MARKET.exchangeInfoPath]),
   exampleSymbol: 'BTCUSDT',
@@ -84,7 +81,8 @@ export const binanceCoinm: Venue = {
   name: 'binance-coinm',
   title: 'Binance COIN-M futures',
   endpoints: { websocket: 'wss://dstream.binance.com', rest: 'https://dapi.binance.com' },
-  adapters: futuresAdapters('binance-coinm', COINM_MARKET),
+  // Its streams were not split: they are on /stream and /ws as before.
+  adapters: [adapter('binance-coinm-1', COINM_MARKET, COMBINED, PLAIN_PATHS)],
   cryptofeedNames: ['BINANCE_DELIVERY'],
   definitionPaths: (symbols) => (symbols.length === 0 ? [] : [COINM_MARKET.exchangeInfoPath]),
   exampleSymbol: 'BTCUSD_PERP',

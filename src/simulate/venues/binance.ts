@@ -17,17 +17,16 @@ const PING: Record<BinanceMarket, { everyMs: number; answerWithinMs: number }> =
   usdm: { everyMs: 180_000, answerWithinMs: 600_000 },
   coinm: { everyMs: 180_000, answerWithinMs: 600_000 },
 }
-/**
- * Since 2026 the futures have an address for each kind of stream, and the other kinds are silent there. The addresses
- * of before are served too.
- */
 const PATHS: Record<BinanceMarket, RegExp> = {
   spot: /^\/(ws(?:\/.+)?|stream)$/,
   usdm: /^(?:\/(?:public|market))?\/(ws(?:\/.+)?|stream)$/,
-  coinm: /^(?:\/(?:public|market))?\/(ws(?:\/.+)?|stream)$/,
+  coinm: /^\/(ws(?:\/.+)?|stream)$/,
 }
-const MARKET_TYPES = /^(aggTrade|trade|markPrice|kline|ticker|miniTicker|forceOrder)/
-const PUBLIC_TYPES = /^(depth|bookTicker|rpiDepth|trade)/
+/**
+ * Since April 2026 USD-M has an address for each class of streams. Every subscription is acknowledged on every address;
+ * a stream is silent on all but its own, and all are silent on the addresses of before.
+ */
+const PUBLIC_TYPES = /^(depth|rpiDepth|bookTicker|trade)(@|$)/
 
 export function binanceFacts(market: BinanceMarket): VenueFacts {
   return {
@@ -49,8 +48,8 @@ interface Session {
   names: Set<string>
   combined: boolean
   microseconds: boolean
-  /** 'public', 'market' or anything. */
-  kind: string
+  /** False on an address that a stream of this type is silent on. */
+  carries: (type: string) => boolean
   /** Start of the current second of its message budget. */
   windowMs: number
   messages: number
@@ -95,7 +94,7 @@ export class BinanceVenue implements SimulatedVenue {
       names: new Set(),
       combined: pathname.endsWith('/stream'),
       microseconds: this.#market === 'spot' && /^microsecond$/i.test(searchParams.get('timeUnit') ?? ''),
-      kind: /^\/(public|market)\//.exec(pathname)?.[1] ?? '',
+      carries: carrier(this.#market, pathname),
       windowMs: Number(now / 1_000_000n),
       messages: 0,
     }
@@ -160,8 +159,7 @@ export class BinanceVenue implements SimulatedVenue {
     const symbol = name.slice(0, at)
     const type = name.slice(at + 1)
     if (at === -1 || symbol !== symbol.toLowerCase()) return
-    if (session.kind === 'public' && !PUBLIC_TYPES.test(type)) return
-    if (session.kind === 'market' && !MARKET_TYPES.test(type)) return
+    if (!session.carries(type)) return
     const key = channelKey(session, name)
     let channel = this.#channels.get(key)
     if (channel === undefined) {
@@ -205,6 +203,13 @@ export class BinanceVenue implements SimulatedVenue {
   rest(url: URL, now: bigint): RestAnswer {
     return binanceRest(this.#market, this.#instruments, url, Number(now / 1_000_000n))
   }
+}
+
+function carrier(market: BinanceMarket, pathname: string): (type: string) => boolean {
+  if (market !== 'usdm') return () => true
+  if (pathname.startsWith('/public/')) return (type) => PUBLIC_TYPES.test(type)
+  if (pathname.startsWith('/market/')) return (type) => !PUBLIC_TYPES.test(type)
+  return () => false
 }
 
 function channelKey(session: Session, name: string): string {
