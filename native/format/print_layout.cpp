@@ -77,7 +77,8 @@ int main() {
                             {"limit", u(TradeKind::kLimit)},
                             {"insuranceFund", u(TradeKind::kInsuranceFund)},
                             {"adl", u(TradeKind::kAdl)},
-                            {"notApplicable", u(TradeKind::kNotApplicable)}});
+                            {"notApplicable", u(TradeKind::kNotApplicable)},
+                            {"other", u(TradeKind::kOther)}});
   enumeration("PrintRule", {{"fixed", u(PrintRule::kFixed)}, {"minimal", u(PrintRule::kMinimal)}});
   enumeration("Integrity", {{"none", u(Integrity::kNone)},
                             {"range", u(Integrity::kRange)},
@@ -101,7 +102,9 @@ int main() {
                            {"malformed", u(GapCause::kMalformed)},
                            {"corruptBlock", u(GapCause::kCorruptBlock)},
                            {"stop", u(GapCause::kStop)},
-                           {"writeError", u(GapCause::kWriteError)}});
+                           {"writeError", u(GapCause::kWriteError)},
+                           {"refused", u(GapCause::kRefused)},
+                           {"silent", u(GapCause::kSilent)}});
   enumeration("TextReason", {{"unparseable", u(TextReason::kUnparseable)},
                              {"unmapped", u(TextReason::kUnmapped)},
                              {"control", u(TextReason::kControl)},

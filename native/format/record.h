@@ -107,7 +107,15 @@ struct Trade {
 static_assert(sizeof(Trade) == kCellBytes);
 static_assert(std::has_unique_object_representations_v<Trade>);
 
-enum class TradeKind : std::uint8_t { kNone = 0, kMarket = 1, kLimit = 2, kInsuranceFund = 3, kAdl = 4, kNotApplicable = 5 };
+enum class TradeKind : std::uint8_t {
+  kNone = 0,  // the venue says nothing
+  kMarket = 1,
+  kLimit = 2,
+  kInsuranceFund = 3,
+  kAdl = 4,
+  kNotApplicable = 5,
+  kOther = 255,  // the venue says something else; its words are in a text record of the same frame
+};
 
 /// Cell 1 of a trade with kFlagExtension. Cell 2, if there is one, is an id that does not fit 64 bits: IdText.
 struct TradeExtension {
@@ -243,6 +251,8 @@ enum class GapCause : std::uint8_t {
   kCorruptBlock = 9,  // made by a reader in place of blocks that fail their CRC; never on disk
   kStop = 10,         // the recorder was stopped in order and started again
   kWriteError = 11,   // a write or a sync failed: of the part before, records from expected_id on do not count
+  kRefused = 12,      // the venue refused the subscription; breaks no book and no numbers
+  kSilent = 13,       // a subscription delivered nothing; breaks no book and no numbers
 };
 
 /// Something is missing between `ts_last_good` and the head's ts_recv, for `instrument` (0 = all of the connection,

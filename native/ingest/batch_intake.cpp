@@ -208,6 +208,8 @@ bool BatchIntake::check_gap(const RecordHead& head) {
     case GapCause::kOverflow:
     case GapCause::kVenueNotice:
     case GapCause::kMalformed:
+    case GapCause::kRefused:
+    case GapCause::kSilent:
       break;
     default:
       return refuse(wire::Code::kForbidden, "a gap of cause " + std::to_string(gap.cause) + " is the journal's own");

@@ -2,11 +2,14 @@
 // A venue declares what to subscribe and how to read a frame; it never opens a socket and never reads a clock.
 
 import type { CellWriter } from '../records/cell-writer.ts'
-import type { Integrity } from '../records/layout.ts'
+import { type GapCause, type Integrity, RecordType } from '../records/layout.ts'
 
 /** What a person asks for. */
 export type Channel = 'trade' | 'quote' | 'book'
 export const CHANNELS: readonly Channel[] = ['trade', 'quote', 'book']
+export const RECORD_TYPES = { trade: RecordType.trade, quote: RecordType.quote, book: RecordType.book } as const
+/** Of Instrument.delivered. A book that a REST answer brought is none that its subscription delivered. */
+export const CHANNEL_BITS = { trade: 1, quote: 2, book: 4 } as const
 
 /** One instrument of one venue, in the venue's own spelling. */
 export interface Subscription {
@@ -22,6 +25,35 @@ export interface Endpoints {
   rest: string
 }
 
+/** One channel of one symbol. */
+export interface Topic {
+  symbol: string
+  channel: Channel
+}
+
+/** What one frame of a plan's hello asks for. */
+export interface SubscriptionRequest {
+  /** Its index in hello. */
+  frame: number
+  /** By which the venue's answer names it, where the venue does so. */
+  id?: number
+  topics: readonly Topic[]
+}
+
+/**
+ * What a venue answered to a subscription, as far as it says what it speaks of: the request's id, the symbol, the channel.
+ * An answer that names nothing is for the first request of the connection that has none yet.
+ */
+export interface SubscriptionAnswer {
+  connection: number
+  accepted: boolean
+  id?: number
+  symbol?: string
+  channel?: Channel
+  /** The venue's words; '' when it accepts. */
+  reason: string
+}
+
 /** One connection that a session opens and keeps open. */
 export interface ConnectionPlan {
   url: string
@@ -35,6 +67,8 @@ export interface ConnectionPlan {
   /** The connection is renewed before the venue ends it. */
   maxLifetimeMs?: number
   subscriptions: readonly Subscription[]
+  /** What the frames of hello ask for, in their order. Without them answers of the venue are told, but not followed. */
+  requests?: readonly SubscriptionRequest[]
 }
 
 /** What a normaliser asks of whoever feeds it. An import ignores it; a live session carries it out. */
@@ -67,6 +101,14 @@ export interface Normalizer {
   interrupted(connection: number, cause: number): void
   /** The session ends: writes the gaps that are still open. */
   stopped(): void
+  /** A message that is none of the venue's by its form, such as text that is not UTF-8: it is kept, counted as rejected. */
+  unreadable(connection: number, bytes: Uint8Array, why: string): void
+  /** Writes a gap: what was subscribed to has not come since `since`. `cause`: refused or silent. */
+  missing(symbol: string, channel: Channel, cause: GapCause, since: Stamp): void
+  /** Channels of a subscription's symbol that brought something since the last call, as CHANNEL_BITS. */
+  takeDelivered(symbol: string): number
+  /** Answers to subscriptions since the last call. */
+  takeAnswers(): SubscriptionAnswer[]
   /** Requests since the last call. */
   takeRequests(): FeedRequest[]
   readonly counters: NormalizerCounters
@@ -79,6 +121,10 @@ export interface NormalizerCounters {
   rejectedFrames: number
   /** Kept as text: channels that have no record type yet, acknowledgements, heartbeats. */
   textFrames: number
+  /** Not even kept as text, because the ring has no room for it: a drop record says so. Rejected ones as well. */
+  droppedFrames: number
+  /** Words of the venue that no enumeration has. */
+  unknownWords: number
   gaps: number
   checksumsPassed: number
   checksumsFailed: number
@@ -91,6 +137,8 @@ export function noCounters(): NormalizerCounters {
     records: 0,
     rejectedFrames: 0,
     textFrames: 0,
+    droppedFrames: 0,
+    unknownWords: 0,
     gaps: 0,
     checksumsPassed: 0,
     checksumsFailed: 0,
@@ -112,6 +160,8 @@ export interface NormalizerContext {
   nextInstrument: () => number
   /** First problems of a connection in words, for the log of a person. */
   warn: (message: string) => void
+  /** Whoever feeds it takes the answers to subscriptions; otherwise a refusal is a warning. */
+  followsAnswers?: boolean
 }
 
 /** One protocol of a venue. Protocols change: `until` dates the ones that ended. */

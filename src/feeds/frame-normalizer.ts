@@ -1,43 +1,30 @@
 // What all venues share: frame numbers, connection, gap and text records, retry with a larger definition, counters.
 // A venue's normaliser extends it with read(): one pass over one frame.
+import { TickforgeError } from '../errors.ts'
 import type { Break } from '../integrity/continuity.ts'
-import type { CellWriter } from '../records/cell-writer.ts'
 import { putConnection } from '../records/connection-record.ts'
+import { ConnectionEvent, Flag, GapCause, type Integrity, NONE_U64, TextReason } from '../records/layout.ts'
+import { putDrop, putGap } from '../records/loss-records.ts'
+import { DecimalFields, Unrepresentable } from './decimal-fields.ts'
 import {
-  CELL_BYTES,
-  CELLS_PER_RECORD_MAX,
-  ConnectionEvent,
-  Flag,
-  type GapCause,
-  type Integrity,
-  NONE_U64,
-  PrintRule,
-  RecordType,
-  TEXT_BINARY,
-  TEXT_LENGTH,
-  TEXT_OFFSET,
-  TEXT_REASON,
-  TEXT_SEQUENCE,
-  TEXT_TOTAL_LENGTH,
-  TextReason,
-} from '../records/layout.ts'
-import { putBigint, putGap } from '../records/loss-records.ts'
-import { BookEncoder } from './book-encoder.ts'
-import { type FeedRequest, type Normalizer, type NormalizerContext, noCounters, type Stamp } from './feed.ts'
-import {
-  DECIMALS_MAX,
-  type DecimalsField,
-  DefinitionTooSmall,
-  type Instrument,
-  InstrumentTable,
-} from './instruments.ts'
-import { DECIMAL_OVERFLOW, FrameError, JsonReader } from './json-reader.ts'
+  type Channel,
+  type FeedRequest,
+  type Normalizer,
+  type NormalizerContext,
+  noCounters,
+  RECORD_TYPES,
+  type Stamp,
+  type SubscriptionAnswer,
+} from './feed.ts'
+import { DECIMALS_MAX, DefinitionTooSmall, type Instrument, InstrumentTable } from './instruments.ts'
+import { FrameError } from './json-reader.ts'
+import { putText } from './text-encoder.ts'
+import { UnknownWords } from './unknown-words.ts'
 
 /** What read() says of a frame: its records are written, or it is to be kept as text for this reason. */
 export const READ = 0
 export type ReadResult = typeof READ | TextReason
 
-const TEXT_BYTES_PER_RECORD = (CELLS_PER_RECORD_MAX - 1) * CELL_BYTES
 const WARNINGS_MAX = 20
 
 /** One connection as the normaliser knows it. A venue may extend it. */
@@ -59,27 +46,17 @@ interface OpenGap {
   tsHigh: number
 }
 
-/** A number does not fit 64 bits at the decimals of the definition. */
-class Unrepresentable extends Error {
-  readonly instrument: Instrument
-  readonly field: DecimalsField
-
-  constructor(instrument: Instrument, field: DecimalsField) {
-    super(`${instrument.symbol}: a number does not fit 64 bits at ${instrument[field]} decimals`)
-    this.instrument = instrument
-    this.field = field
-  }
-}
-
-export abstract class FrameNormalizer<State extends ConnectionState = ConnectionState> implements Normalizer {
+export abstract class FrameNormalizer<State extends ConnectionState = ConnectionState>
+  extends DecimalFields
+  implements Normalizer
+{
   readonly counters = noCounters()
 
-  protected readonly reader = new JsonReader()
-  protected readonly writer: CellWriter
   protected readonly stamp: Stamp
   protected readonly venue: string
   protected readonly table: InstrumentTable
-  protected readonly book: BookEncoder
+  /** Words of the frame being read that no enumeration has. */
+  protected readonly words: UnknownWords
   /** Sequence number of the frame being read, for venues that number every frame; it goes into a text record too. */
   protected frameSequence: bigint = NONE_U64
 
@@ -90,17 +67,18 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
   /** Gaps written by the frame being read: open again if it is taken back. */
   readonly #closedGaps: [Instrument, OpenGap][] = []
   #requests: FeedRequest[] = []
+  #answers: SubscriptionAnswer[] = []
   #warnings = 0
   #current: State | undefined
 
   constructor(adapter: string, connectionIntegrity: Integrity, context: NormalizerContext) {
+    super(context.writer)
     this.#context = context
     this.#integrity = connectionIntegrity
     this.venue = context.venue
-    this.writer = context.writer
     this.stamp = context.stamp
     this.table = new InstrumentTable(context.venue, adapter, context.writer, context.nextInstrument)
-    this.book = new BookEncoder(context.writer)
+    this.words = new UnknownWords((message) => this.warn(`${context.venue}: ${message}`))
   }
 
   // ---- what a venue provides
@@ -115,6 +93,17 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
   protected createConnection(state: ConnectionState): State {
     return state as State
   }
+
+  /** A REST answer could not be read, and was kept as text: what waits for it must not wait for ever. */
+  protected answerRefused(_connection: State, _path: string): void {}
+
+  /** A frame is lost whose records are not known: books of the connection must be built anew. */
+  protected frameDropped(connection: State): void {
+    this.request({ kind: 'reconnect', connection: connection.id, reason: 'a frame was too large for the ring' })
+  }
+
+  /** The instrument of a symbol as a subscription names it. */
+  protected abstract instrumentOf(symbol: string): Instrument
 
   /** A connection is gone: forget what was tied to it. */
   protected dropConnection(_connection: State): void {}
@@ -178,6 +167,42 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
     this.#attempt(this.#begin(id), body, false, path)
   }
 
+  unreadable(id: number, bytes: Uint8Array, why: string): void {
+    const state = this.#begin(id)
+    this.counters.frames++
+    this.#refuse(state, bytes, true, TextReason.unparseable, why, undefined)
+    this.#publish()
+    state.lastLow = this.stamp.low
+    state.lastHigh = this.stamp.high
+  }
+
+  missing(symbol: string, channel: Channel, cause: GapCause, since: Stamp): void {
+    this.writer.beginFrame(this.stamp.low, this.stamp.high, 0, 0)
+    const gaps = this.counters.gaps
+    try {
+      const instrument = this.table.number(this.instrumentOf(symbol))
+      this.gap(instrument, cause, RECORD_TYPES[channel], undefined, since.low, since.high)
+    } catch (thrown) {
+      this.#takeBack(gaps)
+      throw thrown
+    }
+    this.#publish()
+  }
+
+  takeDelivered(symbol: string): number {
+    const instrument = this.instrumentOf(symbol)
+    const { delivered } = instrument
+    instrument.delivered = 0
+    return delivered
+  }
+
+  takeAnswers(): SubscriptionAnswer[] {
+    if (this.#answers.length === 0) return this.#answers
+    const answers = this.#answers
+    this.#answers = []
+    return answers
+  }
+
   takeRequests(): FeedRequest[] {
     if (this.#requests.length === 0) return this.#requests
     const requests = this.#requests
@@ -191,54 +216,19 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
     this.#requests.push(request)
   }
 
+  /** The venue has answered a subscription. For whoever subscribed; an import tells of a refusal. */
+  protected answer(answer: SubscriptionAnswer): void {
+    if (this.#context.followsAnswers === true) this.#answers.push(answer)
+    else if (!answer.accepted)
+      this.warn(`${this.venue}: the venue refused ${answer.symbol ?? 'a request'}: ${answer.reason}`)
+  }
+
   /** Number of the definition in force, for the head of a record. Call it before begin(): it may write records itself. */
   protected number(connection: State, instrument: Instrument): number {
     const number = this.table.number(instrument)
     if (!connection.instruments.has(instrument)) connection.instruments.add(instrument)
     if (this.#openGaps.size !== 0 && this.#openGaps.has(instrument)) this.#closeGap(instrument)
     return number
-  }
-
-  /** Reads a price at the cursor into low/high of the reader, at the instrument's exponent. */
-  protected readPrice(instrument: Instrument): void {
-    const status = this.reader.decimal(instrument.priceDecimals, instrument.pricePrint === PrintRule.minimal)
-    if (status !== 0) misfit(instrument, 'priceDecimals', status)
-  }
-
-  /** Reads a size at the cursor into low/high of the reader, at the instrument's exponent. */
-  protected readSize(instrument: Instrument): void {
-    const status = this.reader.decimal(instrument.sizeDecimals, instrument.sizePrint === PrintRule.minimal)
-    if (status !== 0) misfit(instrument, 'sizeDecimals', status)
-  }
-
-  /** Reads a price into a record. */
-  protected putPrice(at: number, offset: number, instrument: Instrument): void {
-    this.readPrice(instrument)
-    this.writer.put64(at, offset, this.reader.low, this.reader.high)
-  }
-
-  /** Reads a size into a record. */
-  protected putSize(at: number, offset: number, instrument: Instrument): void {
-    this.readSize(instrument)
-    this.writer.put64(at, offset, this.reader.low, this.reader.high)
-  }
-
-  /** Reads an array of [price, size, ...] levels at the cursor into the book that is being encoded. */
-  protected readLevels(instrument: Instrument, bids: boolean): void {
-    const { reader, book } = this
-    reader.array()
-    while (reader.next()) {
-      reader.array()
-      if (!reader.next()) throw new FrameError('a level is empty')
-      this.readPrice(instrument)
-      const low = reader.low
-      const high = reader.high
-      if (!reader.next()) throw new FrameError('a level has no size')
-      this.readSize(instrument)
-      if (bids) book.bid(low, high, reader.low, reader.high)
-      else book.ask(low, high, reader.low, reader.high)
-      reader.leaveArray()
-    }
   }
 
   /** Writes a gap record: something is missing before the frame that is being read. Must stand before begin(). */
@@ -286,41 +276,18 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
   /** `path` = undefined: a frame; otherwise what a REST answer answers. */
   #attempt(state: State, bytes: Uint8Array, binary: boolean, path: string | undefined): void {
     const gaps = this.counters.gaps
-    const flags = path === undefined ? 0 : Flag.rest
     for (;;) {
       try {
-        this.reader.reset(bytes)
-        const result = path === undefined ? this.read(state) : this.readRest(state, path)
-        if (result === READ) {
-          this.reader.end()
-        } else {
-          // Whatever is kept as a message of the venue is one: what is not JSON was cut off or garbled on the way.
-          this.reader.reset(bytes)
-          this.reader.skip()
-          this.reader.end()
-          this.counters.textFrames++
-          this.#text(bytes, binary, result, flags)
-        }
+        this.#read(state, bytes, binary, path)
         this.table.keepDecimals()
         break
       } catch (thrown) {
         this.#takeBack(gaps)
         if (this.#adapt(thrown)) continue
         this.table.restoreDecimals()
-        if (
-          !(thrown instanceof FrameError || thrown instanceof Unrepresentable || thrown instanceof DefinitionTooSmall)
-        )
-          throw thrown
-        this.counters.rejectedFrames++
-        // What cannot be read proves nothing: its number neither follows on another nor is followed on.
-        this.frameSequence = NONE_U64
-        this.warn(`${this.venue}: a frame was kept as text: ${thrown.message}`)
-        this.#text(
-          bytes,
-          binary,
-          thrown instanceof FrameError ? TextReason.unparseable : TextReason.unrepresentable,
-          flags,
-        )
+        const reason = refusalOf(thrown)
+        if (reason === undefined) throw thrown
+        this.#refuse(state, bytes, binary, reason, (thrown as Error).message, path)
         break
       }
     }
@@ -331,10 +298,72 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
     state.lastHigh = this.stamp.high
   }
 
+  /** Reads once; throws what is wrong with it. */
+  #read(state: State, bytes: Uint8Array, binary: boolean, path: string | undefined): void {
+    const flags = path === undefined ? 0 : Flag.rest
+    this.reader.reset(bytes)
+    const result = path === undefined ? this.read(state) : this.readRest(state, path)
+    if (result === READ) {
+      this.reader.end()
+    } else {
+      // Whatever is kept as a message of the venue is one: what is not JSON was cut off or garbled on the way.
+      this.reader.reset(bytes)
+      this.reader.skip()
+      this.reader.end()
+      this.#text(bytes, binary, result, flags)
+      this.counters.textFrames++
+    }
+    const unknown = this.words.settle()
+    if (unknown === 0) return
+    if (result === READ) this.#text(bytes, binary, TextReason.unmapped, flags)
+    this.counters.unknownWords += unknown
+  }
+
+  /** Nothing of the frame became a record: it is kept as text, or, where even that does not fit, as a drop record. */
+  #refuse(
+    state: State,
+    bytes: Uint8Array,
+    binary: boolean,
+    reason: TextReason,
+    why: string,
+    path: string | undefined,
+  ): void {
+    this.counters.rejectedFrames++
+    // What cannot be read proves nothing: its number neither follows on another nor is followed on.
+    this.frameSequence = NONE_U64
+    try {
+      this.#text(bytes, binary, reason, path === undefined ? 0 : Flag.rest)
+      this.warn(`${this.venue}: a frame was kept as text: ${why}`)
+    } catch (thrown) {
+      if (!isTooLarge(thrown)) throw thrown
+      this.writer.rollback()
+      this.#dropFrame(state, bytes, why, path)
+    }
+    if (path !== undefined) this.answerRefused(state, path)
+  }
+
+  /** Of a REST answer nothing that was recorded depends on; after a frame all books of the connection are doubtful. */
+  #dropFrame(state: State, bytes: Uint8Array, why: string, path: string | undefined): void {
+    const { low, high } = this.stamp
+    this.counters.droppedFrames++
+    putDrop(this.writer, 1n, (BigInt(high) << 32n) | BigInt(low >>> 0), GapCause.overflow)
+    this.warn(`${this.venue}: a frame of ${bytes.length} bytes was dropped, raise --ring-mb: ${why}`)
+    if (path !== undefined) return
+    putGap(this.writer, {
+      instrument: 0,
+      cause: GapCause.overflow,
+      type: 0,
+      lastGood: { low: state.lastLow, high: state.lastHigh },
+    })
+    this.counters.gaps++
+    this.frameDropped(state)
+  }
+
   /** Everything is as before the frame; `gaps`: how many had been counted then. */
   #takeBack(gaps: number): void {
     this.writer.rollback()
     this.table.rollback()
+    this.words.forget()
     for (const [instrument, gap] of this.#closedGaps.splice(0)) this.#openGaps.set(instrument, gap)
     this.counters.gaps = gaps
   }
@@ -359,22 +388,7 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
   }
 
   #text(bytes: Uint8Array, binary: boolean, reason: TextReason, flags: number): void {
-    const writer = this.writer
-    let offset = 0
-    do {
-      const part = bytes.subarray(offset, offset + TEXT_BYTES_PER_RECORD)
-      const last = offset + part.length === bytes.length
-      const cells = 1 + Math.ceil(part.length / CELL_BYTES)
-      const at = writer.begin(RecordType.text, cells, flags | (last ? Flag.last : 0), 0, 0, -2147483648)
-      writer.put8(at, TEXT_REASON, reason)
-      writer.put8(at, TEXT_BINARY, binary ? 1 : 0)
-      writer.put16(at, TEXT_LENGTH, part.length)
-      writer.put32(at, TEXT_OFFSET, offset)
-      writer.put32(at, TEXT_TOTAL_LENGTH, bytes.length)
-      putBigint(writer, at, TEXT_SEQUENCE, this.frameSequence)
-      writer.putBytes(at, CELL_BYTES, part)
-      offset += part.length
-    } while (offset < bytes.length)
+    putText(this.writer, bytes, { binary, reason, flags, sequence: this.frameSequence })
   }
 
   #closeGap(instrument: Instrument): void {
@@ -392,7 +406,13 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
   }
 }
 
-function misfit(instrument: Instrument, field: DecimalsField, status: number): never {
-  if (status === DECIMAL_OVERFLOW) throw new Unrepresentable(instrument, field)
-  throw new DefinitionTooSmall(instrument, field, status)
+/** Why a frame is kept as text that could not be read; undefined for what is no fault of the frame. */
+function refusalOf(thrown: unknown): TextReason | undefined {
+  if (thrown instanceof FrameError) return TextReason.unparseable
+  const misfits = thrown instanceof Unrepresentable || thrown instanceof DefinitionTooSmall || isTooLarge(thrown)
+  return misfits ? TextReason.unrepresentable : undefined
+}
+
+function isTooLarge(thrown: unknown): boolean {
+  return thrown instanceof TickforgeError && thrown.code === 'TF_FRAME_TOO_LARGE'
 }

@@ -68,6 +68,8 @@ export type DecimalsField = 'priceDecimals' | 'sizeDecimals'
 export interface Instrument extends Definition {
   readonly symbol: string
   number: number
+  /** Channels of which a record was written, as bits (feed.ts, CHANNEL_BITS); whoever looks clears them. */
+  delivered: number
 }
 
 /** Thrown while a frame is read, when a number has more decimals than the definition in force. The frame is read again. */
@@ -113,7 +115,7 @@ export class InstrumentTable {
   get(symbol: string, defaults: Definition): Instrument {
     let instrument = this.#instruments.get(symbol)
     if (instrument === undefined) {
-      instrument = { ...defaults, symbol, number: 0 }
+      instrument = { ...defaults, symbol, number: 0, delivered: 0 }
       this.#instruments.set(symbol, instrument)
     }
     return instrument
@@ -147,14 +149,22 @@ export class InstrumentTable {
     instrument.number = 0
   }
 
-  /** Takes all decimals from an instrument, so that it grows those that a frame needs. False: that was done already. */
+  /**
+   * Takes all decimals from an instrument, so that it grows those that a frame needs: zeros at the end are none of them,
+   * whatever the venue prints. False: that was done already.
+   */
   shrink(instrument: Instrument, field: DecimalsField): boolean {
     const saved = this.#save(instrument)
     if (saved.shrunk.has(field)) return false
     saved.shrunk.add(field)
     instrument[field] = 0
-    if (field === 'priceDecimals') instrument.tickSize = 0n
-    else instrument.lotSize = 0n
+    if (field === 'priceDecimals') {
+      instrument.tickSize = 0n
+      instrument.pricePrint = PrintRule.minimal
+    } else {
+      instrument.lotSize = 0n
+      instrument.sizePrint = PrintRule.minimal
+    }
     instrument.number = 0
     return true
   }
@@ -173,8 +183,9 @@ export class InstrumentTable {
   #save(instrument: Instrument): SavedDecimals {
     let saved = this.#saved.get(instrument)
     if (saved === undefined) {
-      const { priceDecimals, sizeDecimals, tickSize, lotSize, number } = instrument
-      saved = { before: { priceDecimals, sizeDecimals, tickSize, lotSize, number }, shrunk: new Set() }
+      const { priceDecimals, sizeDecimals, pricePrint, sizePrint, tickSize, lotSize, number } = instrument
+      const before = { priceDecimals, sizeDecimals, pricePrint, sizePrint, tickSize, lotSize, number }
+      saved = { before, shrunk: new Set() }
       this.#saved.set(instrument, saved)
     }
     return saved

@@ -5,6 +5,7 @@ import { BookContinuity, SequenceContinuity } from '../integrity/continuity.ts'
 import { firstLevelWord, OrderBook } from '../integrity/order-book.ts'
 import type { InstrumentDefinition } from '../records/definition.ts'
 import * as L from '../records/layout.ts'
+import { breaksChain } from '../records/loss-records.ts'
 import type { CellArea } from '../records/record-view.ts'
 
 export interface CheckCounts {
@@ -176,8 +177,7 @@ export class RecordChecks {
 
   #gap(area: CellArea, at: number): void {
     this.counts.gaps++
-    // Nothing is missing: it says where the part before ends, and this one repeats what follows there.
-    if (area.u8[at + L.GAP_CAUSE] !== L.GapCause.writeError) this.#startAnew(area, at)
+    if (breaksChain(area.u8[at + L.GAP_CAUSE] as number)) this.#startAnew(area, at)
   }
 
   #drop(area: CellArea, at: number): void {

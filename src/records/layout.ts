@@ -62,6 +62,7 @@ export const TradeKind = {
   insuranceFund: 3,
   adl: 4,
   notApplicable: 5,
+  other: 255,
 } as const
 export type TradeKind = (typeof TradeKind)[keyof typeof TradeKind]
 
@@ -113,6 +114,8 @@ export const GapCause = {
   corruptBlock: 9,
   stop: 10,
   writeError: 11,
+  refused: 12,
+  silent: 13,
 } as const
 export type GapCause = (typeof GapCause)[keyof typeof GapCause]
 

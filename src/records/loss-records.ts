@@ -10,7 +10,7 @@ import {
   GAP_RECEIVED_ID,
   GAP_RECORD_TYPE,
   GAP_TS_LAST_GOOD,
-  type GapCause,
+  GapCause,
   NONE_U64,
   RecordType,
 } from './layout.ts'
@@ -25,6 +25,15 @@ export interface GapFields {
   received?: bigint
   /** Receive time of the last thing before the gap: two words of an i64, ns. */
   lastGood: { low: number; high: number }
+}
+
+/**
+ * Whether books and numbers start anew behind a gap record of this cause. Not behind a write error, which says where the
+ * part before ends and that this one repeats what follows there; nor where a subscription brought nothing, so that no
+ * record that is there is in doubt.
+ */
+export function breaksChain(cause: number): boolean {
+  return cause !== GapCause.writeError && cause !== GapCause.refused && cause !== GapCause.silent
 }
 
 /** Writes a gap record into the frame that was begun. */

@@ -39,6 +39,13 @@ const snapshot = (lastUpdateId: number, more = {}) => ({
   asks: [['4.00000200', '12.00000000']],
 })
 
+/** As an import reads: the connection has no address, and answers have no question. */
+const imported = (venue: string): Harness => {
+  const harness = new Harness(venue)
+  harness.normalizer.opened(1, '')
+  return harness
+}
+
 const books = (harness: Harness) => ofType(harness.records(), 'book')
 const gaps = (harness: Harness) => ofType(harness.records(), 'gap')
 const suspect = (harness: Harness) => books(harness).map((r) => (r.flags & Flag.maybeBadBook) !== 0)
@@ -272,6 +279,29 @@ describe('a snapshot over REST', () => {
     expect(books(harness)).toHaveLength(2)
   })
 
+  it('that no 64 bits hold is kept as text, and asked for again after pauses that grow', () => {
+    const levels = [
+      ['0.00000036', '92233720369.00000000'],
+      ['0.00000035', '0.00000001'],
+    ]
+    const harness = new Harness('binance')
+    let id = 0
+    const next = (count: number): string[] => {
+      for (let i = 0; i < count; i++) harness.frame(change(++id, id))
+      return asked(harness)
+    }
+    expect(next(1)).toEqual([DEPTH])
+    harness.rest(DEPTH, { ...snapshot(1), bids: levels })
+    expect(ofType(harness.records(), 'text')).toMatchObject([{ reason: TextReason.unrepresentable }])
+    expect([next(500), next(1)]).toEqual([[], [DEPTH]])
+    harness.rest(DEPTH, { ...snapshot(2), bids: levels })
+    expect([next(1000), next(1)]).toEqual([[], [DEPTH]])
+    harness.rest(DEPTH, snapshot(id))
+    harness.frame(change(id + 1, id + 1))
+    expect(suspect(harness).at(-1)).toBe(false)
+    expect(gaps(harness)).toEqual([])
+  })
+
   it('that the venue refuses is kept as text, told, and asked for again only after a while', () => {
     const harness = new Harness('binance').frame(change(1, 1))
     expect(asked(harness)).toEqual([DEPTH])
@@ -286,14 +316,55 @@ describe('a snapshot over REST', () => {
     expect(asked(harness)).toEqual([DEPTH])
   })
 
-  it('without its question belongs to the symbol that it names or that was updated last', () => {
+  it('without its question belongs to the symbol that it names', () => {
     const coinm = new Harness('binance-coinm').rest('', snapshot(7, { E: 1, T: 1, symbol: 'BTCUSD_PERP' }))
     expect(ofType(coinm.records(), 'instrument')[0]?.definition.symbol).toBe('BTCUSD_PERP')
-    const spot = new Harness('binance')
-      .frame(change(1, 2, 'ETHUSDT'))
-      .frame(change(1, 2, 'BTCUSDT'))
-      .rest('', snapshot(1))
-    expect(books(spot).map((r) => r.instrument)).toEqual([1, 2, 2])
+  })
+
+  it.each([
+    ['binance', 500, 'ETHUSDT'],
+    ['binance', 101, 'BTCUSDT'],
+    ['binance-usdm', 500, 'ETHUSDT'],
+    ['binance-usdm', 102, 'BTCUSDT'],
+  ])('of %s without its question, with id %i, belongs to the one book that it lies within', (venue, id, owner) => {
+    const harness = imported(venue)
+    if (venue === 'binance') {
+      harness
+        .frame(change(100, 101))
+        .frame(change(500, 501, 'ETHUSDT'))
+        .frame(change(102, 102))
+    } else {
+      harness
+        .frame(follow(99, 100, 101))
+        .frame(follow(499, 500, 501, 'ETHUSDT'))
+        .frame(follow(101, 102, 103))
+    }
+    harness.rest('', snapshot(id, venue === 'binance' ? {} : { E: 1, T: 1 }))
+    const definitions = new Definitions(harness.records())
+    const taken = books(harness).filter((record) => (record.flags & Flag.rest) !== 0)
+    expect(taken.map((record) => definitions.of(record).symbol)).toEqual([owner])
+    expect(harness.warnings).toEqual([])
+  })
+
+  it.each([
+    ['that lies within two books', 101],
+    ['that lies within none of two', 7_000],
+  ])('without its question %s is nobody’s: it is kept as text and told', (_, id) => {
+    const harness = imported('binance')
+      .frame(change(100, 102))
+      .frame(change(100, 103, 'ETHUSDT'))
+      .rest('', snapshot(id))
+    expect(books(harness)).toHaveLength(2)
+    expect(ofType(harness.records(), 'text')).toMatchObject([
+      { reason: TextReason.unmapped, text: JSON.stringify(snapshot(id)) },
+    ])
+    expect(harness.warnings).toEqual([expect.stringContaining('not clear which symbol')])
+  })
+
+  it('without its question is not taken for the only symbol’s when its id is far from all of that one', () => {
+    const harness = imported('binance').frame(change(100, 102)).rest('', snapshot(50_093_239_218))
+    expect(books(harness)).toHaveLength(1)
+    expect(harness.warnings).toHaveLength(1)
   })
 
   it('without its question that comes before all updates belongs to the only symbol that there is', () => {
@@ -307,7 +378,7 @@ describe('a snapshot over REST', () => {
 
   it('that belongs to nothing is kept as text and told', () => {
     const harness = new Harness('binance').rest('', snapshot(1))
-    expect(ofType(harness.records(), 'text')).toMatchObject([{ reason: TextReason.control }])
+    expect(ofType(harness.records(), 'text')).toMatchObject([{ reason: TextReason.unmapped }])
     expect(harness.warnings).toHaveLength(1)
   })
 

@@ -92,7 +92,6 @@ describe('a trade', () => {
     ['INSURANCE_FUND', TradeKind.insuranceFund],
     ['ADL', TradeKind.adl],
     ['NA', TradeKind.notApplicable],
-    ['SOMETHING_NEW', TradeKind.none],
   ])('of futures keeps the kind %s', (X, kind) => {
     const { record, definitions } = single('binance-usdm', on('btcusdt@trade', { ...usdmTrade, X }), 'trade')
     expect(record.trade).toMatchObject({ price: 6180030n, size: 6n, id: 77n, kind, tsSent: 1700000000123n * MS })
@@ -103,6 +102,47 @@ describe('a trade', () => {
       integrity: Integrity.previous,
       kind: InstrumentKind.perpetual,
     })
+  })
+
+  it.each([
+    ['RPI', 'RPI'],
+    ['LIQUIDATION', 'LIQUIDATION'],
+    ['', ''],
+    [7, '7'],
+  ])('of a kind that is not known, %j, is recorded as another, and its message kept beside it', (X, word) => {
+    const harness = new Harness('binance-usdm')
+    const message = on('btcusdt@trade', { ...usdmTrade, X })
+    for (let i = 0; i < 3; i++) harness.frame(message)
+    const trades = ofType(harness.records(), 'trade')
+    expect(trades.map(({ trade }) => trade)).toEqual(
+      Array(3).fill(expect.objectContaining({ price: 6180030n, size: 6n, kind: TradeKind.other })),
+    )
+    const texts = ofType(harness.records(), 'text')
+    expect(texts.map(({ frame, text }) => [frame, text])).toEqual(
+      trades.map(({ frame }) => [frame, JSON.stringify(message)]),
+    )
+    expect(harness.warnings).toEqual([expect.stringContaining(`kind of trade ${JSON.stringify(word)}`)])
+    expect(harness.normalizer.counters).toMatchObject({ unknownWords: 3, rejectedFrames: 0 })
+  })
+
+  it('of more units than eight decimals hold gets a definition with those that it needs, and none are lost', () => {
+    const sizes = ['92233720368.00000000', '92233720369.00000000', '125000000000.00000000', '0.12345678']
+    const harness = new Harness('binance')
+    for (const q of sizes) harness.frame(on('btcusdt@trade', { ...spotTrade, q }))
+    const definitions = new Definitions(harness.records())
+    const trades = ofType(harness.records(), 'trade')
+    expect(ofType(harness.records(), 'text')).toEqual([])
+    const read = trades.map((record) => {
+      const { sizeDecimals } = definitions.of(record)
+      return [record.trade.size, sizeDecimals]
+    })
+    expect(read).toEqual([
+      [9223372036800000000n, 8],
+      [92233720369n, 0],
+      [125000000000n, 0],
+      [12345678n, 8],
+    ])
+    expect(harness.warnings).toEqual([])
   })
 
   it('in microseconds keeps them', () => {

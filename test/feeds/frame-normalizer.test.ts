@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { TickforgeError } from '../../src/errors.ts'
 import type { NormalizerContext } from '../../src/feeds/feed.ts'
 import { type ConnectionState, FrameNormalizer, READ, type ReadResult } from '../../src/feeds/frame-normalizer.ts'
-import { DEFINITION_DEFAULTS, type Definition } from '../../src/feeds/instruments.ts'
+import { DEFINITION_DEFAULTS, type Definition, type Instrument } from '../../src/feeds/instruments.ts'
 import { keys } from '../../src/feeds/json-reader.ts'
 import { BufferMemory, type CellMemory, CellWriter } from '../../src/records/cell-writer.ts'
 import {
@@ -14,7 +15,7 @@ import {
   TRADE_PRICE,
   TRADE_SIZE,
 } from '../../src/records/layout.ts'
-import { Definitions, decodeCells, ofType } from '../helpers/cells.ts'
+import { Definitions, decodeCells, ofType, rawRecords } from '../helpers/cells.ts'
 import { bytesOf } from '../helpers/normalize.ts'
 
 const K = keys('s', 'p', 'q', 'b', 'a', 'text')
@@ -48,6 +49,10 @@ class Toy extends FrameNormalizer {
     }
     reader.leave()
     return READ
+  }
+
+  protected override instrumentOf(symbol: string): Instrument {
+    return this.table.get(symbol, DEFAULTS)
   }
 
   protected override readRest(connection: ConnectionState, path: string): ReadResult {
@@ -255,6 +260,93 @@ describe('definitions', () => {
     expect(seen).toEqual(prices)
     expect(ofType(records(), 'instrument').map((r) => r.definition.priceDecimals)).toEqual([2, 18, 2])
     expect(normalizer.counters.rejectedFrames).toBe(0)
+  })
+})
+
+/** Room for so many cells a frame. */
+class SmallMemory extends BufferMemory {
+  readonly #cells: number
+
+  constructor(cells: number) {
+    super()
+    this.#cells = cells
+  }
+
+  override reserve(position: number, cells: number): number {
+    if (position + cells - this.published > this.#cells) throw new TickforgeError('TF_FRAME_TOO_LARGE', 'no room')
+    super.reserve(position, cells)
+    return Math.min(this.mask + 1, this.published + this.#cells)
+  }
+}
+
+describe('a frame that the ring has no room for', () => {
+  const book = (levels: number) => ({ s: 'X', b: Array.from({ length: levels }, () => ['1', '1']), a: [] })
+
+  it('is kept as text, which needs less room, and counted', () => {
+    const { normalizer, frame, records, warnings } = toy(new SmallMemory(60))
+    frame(trade('1'))
+    frame(book(300))
+    frame(trade('2'))
+    expect(records().map((record) => record.type)).toEqual(['connection', 'instrument', 'trade', 'text', 'trade'])
+    expect(ofType(records(), 'text')).toMatchObject([
+      { reason: TextReason.unrepresentable, text: JSON.stringify(book(300)) },
+    ])
+    expect(normalizer.counters).toMatchObject({ rejectedFrames: 1, droppedFrames: 0 })
+    expect(warnings).toEqual([expect.stringContaining('kept as text')])
+  })
+
+  it('not even as text is a drop record and a gap of its connection, which is made anew', () => {
+    const memory = new SmallMemory(20)
+    const { normalizer, frame, warnings } = toy(memory)
+    frame(trade('1'))
+    frame(book(300))
+    frame(trade('2'))
+    const types = ['connection', 'instrument', 'trade', 'drop', 'gap', 'trade']
+    expect(rawRecords(memory.cells()).map(({ type }) => type)).toEqual(
+      types.map((type) => RecordType[type as keyof typeof RecordType]),
+    )
+    expect(normalizer.counters).toMatchObject({ rejectedFrames: 1, droppedFrames: 1, gaps: 1 })
+    expect(normalizer.takeRequests()).toMatchObject([{ kind: 'reconnect', connection: 1 }])
+    expect(warnings).toEqual([expect.stringContaining('raise --ring-mb')])
+  })
+
+  it('of a REST answer is refused as a frame is, without a gap of the stream', () => {
+    const { normalizer, frame, records, warnings } = toy(new SmallMemory(60))
+    frame(trade('1'))
+    normalizer.rest(1, '/trade', bytesOf(book(300)))
+    frame(trade('2'))
+    expect(ofType(records(), 'text')).toMatchObject([{ flags: Flag.rest | Flag.last }])
+    expect(ofType(records(), 'gap')).toEqual([])
+    normalizer.rest(1, '/trade', bytesOf(book(3000)))
+    expect(normalizer.counters).toMatchObject({ rejectedFrames: 2, droppedFrames: 1, gaps: 0 })
+    expect(normalizer.takeRequests()).toEqual([])
+    expect(warnings).toHaveLength(2)
+  })
+})
+
+describe('a message that is none by its form', () => {
+  it('is kept byte by byte, counted as rejected, and the connection goes on', () => {
+    const { normalizer, frame, records, warnings } = toy()
+    frame(trade('1'))
+    const bytes = Uint8Array.of(0x7b, 0xff, 0xfe)
+    normalizer.unreadable(1, bytes, 'it is not UTF-8')
+    frame(trade('2'))
+    expect(ofType(records(), 'text')).toMatchObject([{ reason: TextReason.unparseable, binary: true, frame: 2n }])
+    expect(normalizer.counters).toMatchObject({ frames: 3, rejectedFrames: 1 })
+    expect(warnings).toEqual([expect.stringContaining('not UTF-8')])
+  })
+})
+
+describe('what a subscription did not bring', () => {
+  it.each(['refused', 'silent'] as const)('is a gap of its instrument and record type, of cause %s', (cause) => {
+    const { normalizer, stamp, records } = toy()
+    stamp.low = 50
+    normalizer.missing('X', 'quote', GapCause[cause], { low: 20, high: 0 })
+    const [gap] = ofType(records(), 'gap')
+    expect(gap).toMatchObject({ instrument: 1, connection: 0, cause: GapCause[cause], recordType: RecordType.quote })
+    expect([gap?.tsLastGood, gap?.tsRecv]).toEqual([20n, 50n])
+    expect(ofType(records(), 'instrument')[0]?.definition.symbol).toBe('X')
+    expect(normalizer.counters.gaps).toBe(1)
   })
 })
 

@@ -278,7 +278,6 @@ describe('other frames of Kraken v1', () => {
     ['[7,{"c":"1"},"book-10","XBT/USD"]', TextReason.unparseable],
     ['[7,"book-10","XBT/USD"]', TextReason.unparseable],
     ['["book-10","XBT/USD"]', TextReason.unparseable],
-    ['[7,[["1","1","1618678142.5","x","l",""]],"trade","XBT/USD"]', TextReason.unparseable],
     ['[7,{"b":[["12345678901234567890.5","1","1618678142.5"]]},"book-10","XBT/USD"]', TextReason.unrepresentable],
     ['[]', TextReason.unparseable],
     ['17', TextReason.unparseable],
@@ -289,6 +288,21 @@ describe('other frames of Kraken v1', () => {
     expect(records[0]?.u8(TEXT_REASON)).toBe(reason)
     const rejected = reason === TextReason.unparseable || reason === TextReason.unrepresentable
     expect(bench.normalizer.counters.rejectedFrames).toBe(rejected ? 1 : 0)
+  })
+
+  it('with words that are not known make a trade, and are kept beside it', () => {
+    const records = bench.frame(1, '[7,[["1","2","1618678142.5","x","t",""]],"trade","XBT/USD"]')
+    expect(records.map((r) => r.type)).toEqual([RecordType.instrument, RecordType.trade, RecordType.text])
+    expect(records[1]?.u8(TRADE_KIND)).toBe(TradeKind.other)
+    expect(has(records[1], Flag.buy) || has(records[1], Flag.sell)).toBe(false)
+    expect(bench.warnings).toHaveLength(2)
+  })
+
+  it('with sizes that eight decimals do not hold are recorded, and not checked against sums over eight', () => {
+    snapshot()
+    update({ a: rows([['56218.5', '92233720369.00000000']]), c: '1' })
+    expect(ofType(bench.all(), RecordType.text)).toEqual([])
+    expect(bench.normalizer.counters).toMatchObject({ checksumsFailed: 0, rejectedFrames: 0, gaps: 0 })
   })
 
   it('change no book when they are rejected', () => {

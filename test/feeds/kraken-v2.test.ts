@@ -285,10 +285,6 @@ describe('other frames of Kraken v2', () => {
     ],
     ['{"channel":"book","type":"update","data":[{"symbol":7,"bids":[],"asks":[]}]}', TextReason.unparseable],
     [
-      '{"channel":"trade","type":"update","data":[{"symbol":"A/B","side":"hold","price":1,"qty":1,"trade_id":1,"timestamp":"2023-10-06T17:35:55Z"}]}',
-      TextReason.unparseable,
-    ],
-    [
       '{"channel":"instrument","type":"snapshot","data":{"assets":[],"pairs":[{"symbol":"A/B","base":"A","quote":"B","qty_precision":99,"price_precision":1}]}}',
       TextReason.unparseable,
     ],
@@ -300,6 +296,15 @@ describe('other frames of Kraken v2', () => {
     const records = bench.frame(1, frame)
     expect(records.map((r) => r.type)).toEqual([RecordType.text])
     expect(records[0]?.u8(TEXT_REASON)).toBe(reason)
+  })
+
+  it('with words that are not known make a trade, and are kept beside it', () => {
+    const data =
+      '{"symbol":"A/B","side":"hold","price":1,"qty":1,"ord_type":"stop","trade_id":1,"timestamp":"2023-10-06T17:35:55Z"}'
+    const records = bench.frame(1, `{"channel":"trade","type":"update","data":[${data}]}`)
+    expect(records.map((r) => r.type)).toEqual([RecordType.instrument, RecordType.trade, RecordType.text])
+    expect(records[1]?.u8(TRADE_KIND)).toBe(TradeKind.other)
+    expect(bench.warnings).toHaveLength(2)
   })
 
   it('warn when a subscription is refused', () => {

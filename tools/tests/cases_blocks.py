@@ -353,7 +353,7 @@ def every_field() -> list[bytes]:
     found.append(book(1, (1, 2, 0), [(1, 2), (3, 0)], [(4, 5)], number=1, flags=SNAPSHOT | 0x0C, checksum=0xFFFFFFFF))
     asks = [(at, at) for at in range(1, 30)]
     found.append(book(1, (1, 2, 0), [], asks, number=2, extension=(writer.NONE_I64, NONE_U64)))
-    for cause in range(1, 11):
+    for cause in range(1, 14):
         found.append(gap(1, cause=cause, at=frame(cause % 3, cause), number=cause % 2))
         found.append(writer.record(8, struct.pack("<QqB", 1 << 40, writer.T0, cause), flags=LAST))
     for kind in range(10):

@@ -46,10 +46,12 @@ CAUSE_NAMES = {
     9: "corrupt_block",
     10: "stop",
     11: "write_error",
+    12: "refused",
+    13: "silent",
 }
 TEXT_REASONS = {1: "unparseable", 2: "unmapped", 3: "control", 4: "unrepresentable"}
 KIND_NAMES = {0: "unknown", 1: "spot", 2: "perpetual", 3: "future", 4: "option"}
-TRADE_KINDS = {0: None, 1: "market", 2: "limit", 3: "insurance_fund", 4: "adl", 5: "not_applicable"}
+TRADE_KINDS = {0: None, 1: "market", 2: "limit", 3: "insurance_fund", 4: "adl", 5: "not_applicable", 255: "other"}
 INTEGRITY_NAMES = {0: "none", 1: "range", 2: "previous", 3: "connection_sequence"}
 CHECKSUM_NAMES = {0: "none", 1: "kraken10"}
 PRINT_NAMES = {0: "fixed", 1: "minimal"}
@@ -70,6 +72,8 @@ FLAG_NAMES = {
 
 CAUSE_CORRUPT_BLOCK = 9
 CAUSE_WRITE_ERROR = 11
+# Gap records of these causes start nothing anew: no record that is there is in doubt.
+CAUSES_WITHOUT_BREAK = frozenset({CAUSE_WRITE_ERROR, 12, 13})
 
 Level = tuple[int, int]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .records import CAUSE_WRITE_ERROR, COPY, Connection, Drop, Gap, Instrument, Record, SegmentStart
+from .records import CAUSES_WITHOUT_BREAK, COPY, Connection, Drop, Gap, Instrument, Record, SegmentStart
 
 CONNECTION_OPEN = 1
 
@@ -64,7 +64,7 @@ class Resets:
         opens = isinstance(record, Connection) and record.event == CONNECTION_OPEN
         if isinstance(record, Connection) and not (opens and record.flags & COPY):
             found.append(Reset(connection=record.connection, ends=True))
-        elif isinstance(record, Drop) or (isinstance(record, Gap) and record.cause != CAUSE_WRITE_ERROR):
+        elif isinstance(record, Drop) or (isinstance(record, Gap) and record.cause not in CAUSES_WITHOUT_BREAK):
             found += _scope(record)
         return found
 

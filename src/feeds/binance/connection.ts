@@ -5,8 +5,11 @@ import type { ConnectionState } from '../frame-normalizer.ts'
 import type { Instrument } from '../instruments.ts'
 import { FrameError, key } from '../json-reader.ts'
 import type { Market } from './market.ts'
+import { ownerOf, RecentIds } from './owner.ts'
 
 const SYMBOL_BYTES_MAX = 64
+/** Updates that go by before a snapshot is asked for again when the first answer was of no use. */
+export const PATIENCE = 500
 
 /** What a frame is about. `other` has no record type and stays text. */
 export type FrameKind = 'trade' | 'aggTrade' | 'bookTicker' | 'depth' | 'partialDepth' | 'serverShutdown' | 'other'
@@ -17,6 +20,8 @@ export interface SymbolState {
   readonly bytes: Uint8Array
   readonly instrument: Instrument
   readonly continuity: BookContinuity
+  /** Kept only where answers may come without their question: on connections without an address. */
+  readonly recent: RecentIds
   /** Updates are missing and no snapshot has joined since. */
   suspect: boolean
   /** A snapshot was asked for and has not come. */
@@ -26,6 +31,8 @@ export interface SymbolState {
   lastHigh: number
   /** Updates to let go by before the next request. */
   pause: number
+  /** The pause after the next answer that is of no use. */
+  patience: number
 }
 
 /** One stream of a combined connection: "btcusdt@depth@100ms". */
@@ -72,8 +79,6 @@ export class BinanceConnection implements ConnectionState {
 
   readonly streams = new ByteTable((name) => this.#stream(name))
   readonly symbols = new ByteTable((symbol) => this.symbol(symbol))
-  /** Symbol of the last depth update, for a REST answer that does not name its own. */
-  lastBook: SymbolState | undefined
   /** The stream of a /ws/ address that has one: its frames do not name it. */
   readonly only: StreamState | undefined
 
@@ -92,10 +97,14 @@ export class BinanceConnection implements ConnectionState {
     this.only = name === undefined ? undefined : this.#stream(name)
   }
 
-  /** The symbol that a REST answer belongs to when it says nothing of it; undefined if that is not clear. */
-  get likelySymbol(): SymbolState | undefined {
-    const [first, second] = this.#states.values()
-    return this.lastBook ?? (second === undefined ? first : undefined)
+  /** Every symbol of which anything was said. */
+  known(): Iterable<SymbolState> {
+    return this.#states.values()
+  }
+
+  /** The symbol that a book of this id belongs to when its answer does not say; undefined if that is not clear. */
+  ownerOf(id: bigint): SymbolState | undefined {
+    return ownerOf([...this.#states.values()], id)
   }
 
   symbol(symbol: string): SymbolState {
@@ -108,11 +117,13 @@ export class BinanceConnection implements ConnectionState {
         bytes: /^[ -~]+$/.test(symbol) ? key(symbol) : new Uint8Array(bytes),
         instrument: this.#source.instrument(symbol),
         continuity: new BookContinuity(this.#source.market.integrity),
+        recent: new RecentIds(this.#source.market.integrity),
         suspect: this.#source.isSuspect(symbol),
         requested: false,
         lastLow: this.lastLow,
         lastHigh: this.lastHigh,
         pause: 0,
+        patience: PATIENCE,
       }
       this.#states.set(symbol, state)
     }

@@ -13,6 +13,8 @@ export interface SymbolInfo {
   lotSize: string
   /** Undefined for spot, and for contract types that this version does not know. */
   kind: InstrumentKind | undefined
+  /** '' for spot. */
+  contractType: string
 }
 
 const K = keys(
@@ -42,6 +44,7 @@ export function readExchangeInfo(reader: JsonReader): Map<string, SymbolInfo> {
       tickSize: '',
       lotSize: '',
       kind: kindOf(contractType),
+      contractType,
     }
     if (reader.find(K.filters)) readFilters(reader, info)
     reader.leave()
@@ -77,7 +80,7 @@ function text(reader: JsonReader, name: keyof typeof K): string {
 }
 
 function kindOf(contractType: string): InstrumentKind | undefined {
-  if (contractType.endsWith('PERPETUAL')) return InstrumentKind.perpetual
+  if (contractType.includes('PERPETUAL')) return InstrumentKind.perpetual
   if (/(MONTH|QUARTER)/.test(contractType)) return InstrumentKind.future
   return undefined
 }

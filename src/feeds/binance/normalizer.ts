@@ -38,23 +38,30 @@ import {
   TradeKind,
 } from '../../records/layout.ts'
 import { ByteTable } from '../byte-table.ts'
-import type { Adapter, NormalizerContext } from '../feed.ts'
+import { type Adapter, CHANNEL_BITS, type NormalizerContext } from '../feed.ts'
 import { type ConnectionState, FrameNormalizer, READ, type ReadResult } from '../frame-normalizer.ts'
 import type { Instrument } from '../instruments.ts'
 import { keys } from '../json-reader.ts'
-import { BinanceConnection, eventKinds, type FrameKind, type StreamState, type SymbolState } from './connection.ts'
+import {
+  BinanceConnection,
+  eventKinds,
+  type FrameKind,
+  PATIENCE,
+  type StreamState,
+  type SymbolState,
+} from './connection.ts'
 import { definitionChange, readExchangeInfo, type SymbolInfo } from './exchange-info.ts'
 import type { Market } from './market.ts'
 
 const K = keys('e', 'E', 'T', 's', 't', 'p', 'q', 'X', 'm', 'a', 'b', 'f', 'l', 'u', 'U', 'pu', 'A', 'B')
-const ENVELOPE = keys('stream', 'data', 'result', 'error', 'code', 'id')
+const ENVELOPE = keys('stream', 'data', 'result', 'error', 'code', 'msg', 'id')
 const REST = keys('lastUpdateId', 'E', 'T', 'symbol', 'bids', 'asks', 'symbols', 'code')
 
 const TRADE_CELLS = 2
 const QUOTE_CELLS = 2
 const NONE_HIGH = -2147483648
-/** Updates that go by before a snapshot is asked for again when the venue has answered with an error. */
-const PATIENCE = 500
+/** Most updates that go by before a snapshot is asked for again when the venue's answer was of no use. */
+const PATIENCE_MAX = 32_000
 
 const TRADE_KINDS: Record<string, TradeKind> = {
   MARKET: TradeKind.market,
@@ -66,7 +73,7 @@ const TRADE_KINDS: Record<string, TradeKind> = {
 export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
   readonly #market: Market
   readonly #events = eventKinds()
-  readonly #tradeKinds = new ByteTable((name) => TRADE_KINDS[name] ?? TradeKind.none)
+  readonly #tradeKinds = new ByteTable((word) => ({ word, kind: TRADE_KINDS[word] ?? TradeKind.other }))
   readonly #infos = new Map<string, SymbolInfo>()
   /** Of the frame being read: its stream, whether it is wrapped in {"stream","data"}, its times. */
   #stream: StreamState | undefined
@@ -89,6 +96,21 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
       instrument: (symbol) => this.table.get(symbol, this.#market.defaults(symbol)),
       isSuspect: (symbol) => this.#suspects.has(symbol),
     })
+  }
+
+  protected override instrumentOf(symbol: string): Instrument {
+    const instrument = this.table.get(symbol, this.#market.defaults(symbol))
+    const info = instrument.number === 0 ? this.#infos.get(symbol) : undefined
+    if (info !== undefined) this.#inform(instrument, info)
+    return instrument
+  }
+
+  /** Every book of the connection is doubtful, and is joined to a new snapshot. */
+  protected override frameDropped(connection: BinanceConnection): void {
+    for (const symbol of connection.known()) {
+      symbol.continuity.reset()
+      this.#setSuspect(symbol, true)
+    }
   }
 
   override interrupted(id: number, cause: GapCause): void {
@@ -137,7 +159,7 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
         this.request({ kind: 'reconnect', connection: connection.id, reason: 'the venue announces that it shuts down' })
         return TextReason.control
       default:
-        return this.#combined ? TextReason.unmapped : this.#control()
+        return this.#combined ? TextReason.unmapped : this.#control(connection)
     }
   }
 
@@ -151,13 +173,24 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
   }
 
   /** {"result":null,"id":1}, {"error":{"code":2,"msg":".."},"id":1}, {"code":-1121,"msg":".."}, or a market's data that has no record yet. */
-  #control(): ReadResult {
+  #control(connection: BinanceConnection): ReadResult {
     const reader = this.reader
     const refused = reader.find(ENVELOPE.error) || reader.find(ENVELOPE.code)
-    if (refused) this.warn(`${this.venue}: the venue answered with an error: ${reader.raw()}`)
-    return refused || (reader.find(ENVELOPE.result) && reader.find(ENVELOPE.id))
-      ? TextReason.control
-      : TextReason.unmapped
+    const reason = refused ? reader.raw() : ''
+    const message = refused && reader.find(ENVELOPE.msg) ? `${reason} ${reader.raw()}` : reason
+    if (!refused && !reader.find(ENVELOPE.result)) return TextReason.unmapped
+    const id = this.#answerId()
+    if (refused && id === undefined) this.warn(`${this.venue}: the venue answered with an error: ${message}`)
+    if (id !== undefined) this.answer({ connection: connection.id, accepted: !refused, id, reason: message })
+    return refused || id !== undefined ? TextReason.control : TextReason.unmapped
+  }
+
+  /** A request's number in an answer; undefined when the answer does not say. */
+  #answerId(): number | undefined {
+    const { reader } = this
+    if (!reader.find(ENVELOPE.id)) return undefined
+    const id = Number(reader.raw())
+    return Number.isSafeInteger(id) ? id : undefined
   }
 
   /** The frame's symbol: what "s" says, which is nearly always what the stream's name says. */
@@ -179,7 +212,7 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     const { reader, writer } = this
     const at = this.#beginTrade(connection, K.t)
     if (this.#market.futures) {
-      if (reader.find(K.X)) writer.put8(at, TRADE_KIND, reader.intern(this.#tradeKinds))
+      if (reader.find(K.X)) writer.put8(at, TRADE_KIND, this.#tradeKind())
     } else {
       // Until 2023 spot named both orders.
       this.#optionalId(at, TRADE_BUYER_ORDER_ID, K.b)
@@ -187,6 +220,15 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     }
     this.#finishTrade(at, 0)
     return READ
+  }
+
+  #tradeKind(): TradeKind {
+    const { reader } = this
+    const { word, kind } = reader.isString()
+      ? reader.intern(this.#tradeKinds)
+      : { word: reader.raw(), kind: TradeKind.other }
+    if (kind === TradeKind.other) this.words.note('kind of trade', word)
+    return kind
   }
 
   #aggTrade(connection: BinanceConnection): ReadResult {
@@ -205,6 +247,7 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     const sentLow = reader.low
     const sentHigh = reader.high
     const { instrument } = this.#symbol(connection)
+    instrument.delivered |= CHANNEL_BITS.trade
     const at = writer.begin(RecordType.trade, TRADE_CELLS, 0, this.number(connection, instrument), 0, NONE_HIGH)
     writer.put64(at, TRADE_TS_SENT, sentLow, sentHigh)
     writer.putNoId(at, TRADE_SEQUENCE)
@@ -242,6 +285,7 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     const idHigh = reader.high
     const { instrument } = this.#symbol(connection)
     const number = this.number(connection, instrument)
+    instrument.delivered |= CHANNEL_BITS.quote
     const at = writer.begin(RecordType.quote, QUOTE_CELLS, Flag.last | Flag.extension, number, 0, NONE_HIGH)
     writer.put64(at, QUOTE_UPDATE_ID, idLow, idHigh)
     writer.putNone(at, QUOTE_TS_SENT)
@@ -291,10 +335,11 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     book.setIds(first, last, previous)
     this.#levels(instrument, K.b, K.a)
     this.#end()
+    instrument.delivered |= CHANNEL_BITS.book
     if (!whole) {
       continuity.update(first, last, previous)
       if (missing !== undefined) this.#setSuspect(symbol, true)
-      connection.lastBook = symbol
+      if (connection.url === '') symbol.recent.push(first, last, previous)
       symbol.lastLow = this.stamp.low
       symbol.lastHigh = this.stamp.high
       this.#resync(connection, symbol)
@@ -318,29 +363,42 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     this.warn(`${this.venue}: ${path} was answered with an error: ${reader.raw()}`)
     reader.leave()
     reader.end()
-    const symbol = asked.searchParams.get('symbol')
-    if (asked.pathname === this.#market.depthPath && symbol !== null) {
-      const state = connection.symbol(symbol)
-      state.requested = false
-      state.pause = PATIENCE
-    }
+    this.answerRefused(connection, path)
     return TextReason.control
+  }
+
+  /** The book is asked for again, after a pause that grows each time. */
+  protected override answerRefused(connection: BinanceConnection, path: string): void {
+    const asked = new URL(path, 'http://localhost')
+    const symbol = asked.searchParams.get('symbol')
+    if (asked.pathname !== this.#market.depthPath || symbol === null) return
+    const state = connection.symbol(symbol)
+    state.requested = false
+    state.pause = state.patience
+    state.patience = Math.min(state.patience * 2, PATIENCE_MAX)
   }
 
   #restBook(connection: BinanceConnection, asked: string | null): ReadResult {
     const { reader } = this
     // Captures of other recorders hold answers without the question; COIN-M's name their symbol.
     const name = asked ?? (reader.find(REST.symbol) ? reader.string() : undefined)
-    const symbol = name === undefined ? connection.likelySymbol : connection.symbol(name)
+    const symbol = name === undefined ? this.#owner(connection) : connection.symbol(name)
     if (symbol === undefined) {
-      this.warn(`${this.venue}: it is not clear which symbol's book a snapshot is`)
-      return TextReason.control
+      this.warn(`${this.venue}: it is not clear which symbol's book a snapshot is: it is kept as text`)
+      return TextReason.unmapped
     }
     const id = this.#snapshot(connection, symbol, Flag.snapshot | Flag.rest)
     symbol.requested = false
+    symbol.patience = PATIENCE
     symbol.continuity.snapshot(id)
     this.#resync(connection, symbol)
     return READ
+  }
+
+  #owner(connection: BinanceConnection): SymbolState | undefined {
+    this.reader.require(REST.lastUpdateId)
+    this.reader.unsigned()
+    return connection.ownerOf(this.reader.bigint)
   }
 
   /** {"lastUpdateId":160,"E":..,"T":..,"bids":[],"asks":[]}, the times only of futures. Returns the id. */
@@ -369,6 +427,7 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     this.#end()
     for (const [symbol, info] of infos) {
       this.#infos.set(symbol, info)
+      if (info.kind === undefined && info.contractType !== '') this.words.tell('contract type', info.contractType)
       const instrument = this.table.known(symbol)
       if (instrument !== undefined) this.#inform(instrument, info)
     }

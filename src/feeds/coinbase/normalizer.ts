@@ -17,7 +17,7 @@
 import { SequenceContinuity } from '../../integrity/continuity.ts'
 import { Flag, GapCause, Integrity, TextReason } from '../../records/layout.ts'
 import { ByteTable } from '../byte-table.ts'
-import type { NormalizerContext } from '../feed.ts'
+import { CHANNEL_BITS, type NormalizerContext } from '../feed.ts'
 import { type ConnectionState, FrameNormalizer, READ, type ReadResult } from '../frame-normalizer.ts'
 import type { Instrument } from '../instruments.ts'
 import { FrameError, key } from '../json-reader.ts'
@@ -154,11 +154,16 @@ export class CoinbaseNormalizer extends FrameNormalizer<CoinbaseConnection> {
     const products = ProductTable.read(this.reader)
     this.reader.end()
     for (const product of products) {
+      if (product.unknownType !== undefined) this.words.tell('type of product', product.unknownType)
       const known = this.table.known(product.symbol)
       if (known === undefined) this.#products.add(product)
       else this.table.update(product.symbol, product.definition, known)
     }
     return READ
+  }
+
+  protected override instrumentOf(symbol: string): Instrument {
+    return this.#instrument(symbol)
   }
 
   #instrument(symbol: string): Instrument {
@@ -236,6 +241,7 @@ export class CoinbaseNormalizer extends FrameNormalizer<CoinbaseConnection> {
     book.setSent(this.#sentLow, this.#sentHigh)
     book.setSequence(this.#sequenceLow, this.#sequenceHigh)
     book.finish()
+    instrument.delivered |= CHANNEL_BITS.book
     return 1
   }
 
@@ -270,7 +276,10 @@ export class CoinbaseNormalizer extends FrameNormalizer<CoinbaseConnection> {
       reader.require(SIDE)
       if (reader.takeIf(SELL)) trade.flags = Flag.buy | backlog
       else if (reader.takeIf(BUY)) trade.flags = Flag.sell | backlog
-      else throw new FrameError('a trade has no side')
+      else {
+        trade.flags = backlog
+        this.words.note('side of a trade', reader.raw())
+      }
       trade.sequence(this.#sequenceLow, this.#sequenceHigh)
       trade.sent(this.#sentLow, this.#sentHigh)
       reader.leave()
@@ -280,6 +289,7 @@ export class CoinbaseNormalizer extends FrameNormalizer<CoinbaseConnection> {
     for (let i = 0; i < count; i++) {
       const pending = this.#trades[ascending ? i : count - 1 - i] as PendingTrade
       pending.encoder.write(this.number(connection, pending.instrument))
+      pending.instrument.delivered |= CHANNEL_BITS.trade
     }
     return count
   }
@@ -319,6 +329,7 @@ export class CoinbaseNormalizer extends FrameNormalizer<CoinbaseConnection> {
       quote.sequence(this.#sequenceLow, this.#sequenceHigh)
       reader.leave()
       quote.write(this.number(connection, instrument))
+      instrument.delivered |= CHANNEL_BITS.quote
       count++
     }
     return count

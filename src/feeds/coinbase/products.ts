@@ -27,6 +27,8 @@ const UNKNOWN: Definition = {
 export interface Product {
   symbol: string
   definition: Definition
+  /** What it says of its kind that this version does not know. */
+  unknownType?: string
 }
 
 export class ProductTable {
@@ -63,9 +65,11 @@ function readProduct(reader: JsonReader): Product {
   // The step of a price; the quote currency's own step stands for it where it is missing.
   const quote = text(reader, QUOTE_INCREMENT)
   let kind: InstrumentKind = InstrumentKind.unknown
+  let unknownType: string | undefined
   if (reader.find(PRODUCT_TYPE)) {
     if (reader.takeIf(SPOT)) kind = InstrumentKind.spot
     else if (reader.takeIf(FUTURE)) kind = InstrumentKind.future
+    else unknownType = reader.raw()
   }
   const quoteCurrency = text(reader, QUOTE_ID)
   const baseCurrency = text(reader, BASE_ID)
@@ -80,7 +84,7 @@ function readProduct(reader: JsonReader): Product {
     base: baseCurrency,
     quote: quoteCurrency,
   }
-  return { symbol, definition }
+  return { symbol, definition, ...(unknownType === undefined ? {} : { unknownType }) }
 }
 
 function text(reader: JsonReader, name: Uint8Array): string {

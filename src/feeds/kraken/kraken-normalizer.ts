@@ -16,7 +16,7 @@ import {
   TextReason,
 } from '../../records/layout.ts'
 import { ByteTable } from '../byte-table.ts'
-import type { NormalizerContext } from '../feed.ts'
+import { CHANNEL_BITS, type NormalizerContext } from '../feed.ts'
 import { type ConnectionState, FrameNormalizer, type ReadResult } from '../frame-normalizer.ts'
 import { DEFINITION_DEFAULTS, type Definition, type Instrument } from '../instruments.ts'
 import { FrameError } from '../json-reader.ts'
@@ -135,6 +135,10 @@ export abstract class KrakenNormalizer<
     return this.table.known(symbol) ?? this.table.get(symbol, this.#defaults(symbol))
   }
 
+  protected override instrumentOf(symbol: string): Instrument {
+    return this.instrument(symbol)
+  }
+
   /** Changes a definition; one that is in use is dated anew only if something differs. */
   protected define(instrument: Instrument, change: Partial<Definition>): void {
     for (const name of Object.keys(change) as (keyof Definition)[]) {
@@ -185,7 +189,7 @@ export abstract class KrakenNormalizer<
       live = new LiveBook()
       connection.books.set(instrument, live)
     }
-    if (!live.book.setDecimals(instrument.priceDecimals, instrument.sizeDecimals)) live.state = BookState.doubtful
+    if (!live.book.setDecimals(instrument.priceDecimals, instrument.sizeDecimals)) this.#lost(connection, live, event)
     if (event.snapshot) {
       live.book.clear()
       live.state = BookState.good
@@ -211,6 +215,16 @@ export abstract class KrakenNormalizer<
     encoder.setEvent(event.timeLow, event.timeHigh)
     if (event.checksum >= 0) encoder.setChecksum(event.checksum)
     encoder.finish()
+    instrument.delivered |= CHANNEL_BITS.book
+  }
+
+  /** The levels cannot be kept at other decimals. */
+  #lost(connection: State, live: LiveBook, event: BookEvent): void {
+    live.state = BookState.doubtful
+    if (event.snapshot || live.asked) return
+    live.asked = true
+    const messages = this.resubscribe(event.instrument.symbol, event.depth)
+    this.request({ kind: 'send', connection: connection.id, messages })
   }
 
   #check(connection: State, live: LiveBook, event: BookEvent, number: number): void {

@@ -9,7 +9,14 @@
 //   [996,{"a":[price,whole,volume],"b":[..],..},"ticker","XMR/USD"]                              best ask, best bid
 import { ChecksumRule, Flag, Integrity, PrintRule, TextReason, TradeKind } from '../../records/layout.ts'
 import { ByteTable } from '../byte-table.ts'
-import type { Adapter, ConnectionPlan, Endpoints, NormalizerContext, Subscription } from '../feed.ts'
+import {
+  type Adapter,
+  CHANNEL_BITS,
+  type ConnectionPlan,
+  type Endpoints,
+  type NormalizerContext,
+  type Subscription,
+} from '../feed.ts'
 import { READ, type ReadResult } from '../frame-normalizer.ts'
 import type { Instrument } from '../instruments.ts'
 import { FrameError, key } from '../json-reader.ts'
@@ -96,6 +103,14 @@ class KrakenV1Normalizer extends KrakenNormalizer {
     return [JSON.stringify({ event: 'unsubscribe', ...request }), JSON.stringify({ event: 'subscribe', ...request })]
   }
 
+  /** The checksum is over numbers with all of the pair's decimals. */
+  protected override settle(event: BookEvent): void {
+    const { pricePrint, sizePrint } = event.instrument
+    const whole = pricePrint === PrintRule.fixed && sizePrint === PrintRule.fixed
+    const checksumRule = whole ? ChecksumRule.kraken10 : ChecksumRule.none
+    this.define(event.instrument, { bookDepth: event.depth, checksumRule })
+  }
+
   /** The frame must end as it looked at first. The cursor stands at the first name. */
   #names(channel: V1Channel, instrument: Instrument): void {
     const { reader } = this
@@ -179,13 +194,18 @@ class KrakenV1Normalizer extends KrakenNormalizer {
       this.#element()
       if (reader.takeIf(BUY)) trade.flags = Flag.buy
       else if (reader.takeIf(SELL)) trade.flags = Flag.sell
-      else throw new FrameError('a trade has no side')
+      else this.words.note('side of a trade', reader.raw())
       if (reader.next()) {
         if (reader.takeIf(MARKET)) trade.kind = TradeKind.market
         else if (reader.takeIf(LIMIT)) trade.kind = TradeKind.limit
+        else {
+          trade.kind = TradeKind.other
+          this.words.note('kind of trade', reader.raw())
+        }
         reader.leaveArray()
       }
       trade.write(this.number(connection, instrument))
+      instrument.delivered |= CHANNEL_BITS.trade
       count++
     }
     return count
@@ -215,6 +235,7 @@ class KrakenV1Normalizer extends KrakenNormalizer {
     reader.leaveArray()
     reader.leave()
     quote.write(this.number(connection, instrument))
+    instrument.delivered |= CHANNEL_BITS.quote
   }
 
   /** [price, whole lots, volume]: over the whole lots. */

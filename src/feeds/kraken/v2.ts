@@ -11,7 +11,14 @@
 // decimals grow with what is seen and nothing is checked: a missing trailing zero would look like a missing update.
 import { ChecksumRule, Flag, Integrity, PrintRule, TextReason, TradeKind } from '../../records/layout.ts'
 import { ByteTable } from '../byte-table.ts'
-import type { Adapter, ConnectionPlan, Endpoints, NormalizerContext, Subscription } from '../feed.ts'
+import {
+  type Adapter,
+  CHANNEL_BITS,
+  type ConnectionPlan,
+  type Endpoints,
+  type NormalizerContext,
+  type Subscription,
+} from '../feed.ts'
 import { type ConnectionState, READ, type ReadResult } from '../frame-normalizer.ts'
 import { DECIMALS_MAX, type Instrument } from '../instruments.ts'
 import { FrameError, key } from '../json-reader.ts'
@@ -198,9 +205,10 @@ class KrakenV2Normalizer extends KrakenNormalizer<V2Connection> {
       trade.reset()
       const instrument = this.#symbol()
       reader.require(SIDE)
+      trade.flags = backlog
       if (reader.takeIf(BUY)) trade.flags = Flag.buy | backlog
       else if (reader.takeIf(SELL)) trade.flags = Flag.sell | backlog
-      else throw new FrameError('a trade has no side')
+      else this.words.note('side of a trade', reader.raw())
       reader.require(PRICE)
       this.readPrice(instrument)
       trade.price(reader.low, reader.high)
@@ -210,6 +218,10 @@ class KrakenV2Normalizer extends KrakenNormalizer<V2Connection> {
       if (reader.find(ORD_TYPE)) {
         if (reader.takeIf(MARKET)) trade.kind = TradeKind.market
         else if (reader.takeIf(LIMIT)) trade.kind = TradeKind.limit
+        else {
+          trade.kind = TradeKind.other
+          this.words.note('kind of trade', reader.raw())
+        }
       }
       reader.require(TRADE_ID)
       reader.unsigned()
@@ -219,6 +231,7 @@ class KrakenV2Normalizer extends KrakenNormalizer<V2Connection> {
       trade.event(reader.low, reader.high)
       reader.leave()
       trade.write(this.number(connection, instrument))
+      instrument.delivered |= CHANNEL_BITS.trade
       count++
     }
     this.#end()
@@ -256,6 +269,7 @@ class KrakenV2Normalizer extends KrakenNormalizer<V2Connection> {
       }
       reader.leave()
       quote.write(this.number(connection, instrument))
+      instrument.delivered |= CHANNEL_BITS.quote
       count++
     }
     this.#end()
