@@ -27,6 +27,7 @@ export const ERRORS = {
   TF_VERIFY_FAILED: [8, 'the report names the segments'],
   TF_CONNECT: [9, 'check the network and the address'],
   TF_VENUE_REFUSED: [9, 'the reason is the one that the venue gave'],
+  TF_NOTHING_RECEIVED: [11, "check the venue's own spelling of the symbol, and whether it trades"],
   TF_FRAME_TOO_LARGE: [10, 'raise --ring-mb'],
   TF_REFUSED: [9, 'the reason is the one that the server gave'],
   TF_DISCONNECTED: [9, 'connect again, and send what was not acknowledged once more'],

@@ -29,6 +29,8 @@ export interface Endpoints {
 export interface Topic {
   symbol: string
   channel: Channel
+  /** The symbol in the venue's frames, where that is another one. */
+  name?: string
 }
 
 /** What one frame of a plan's hello asks for. */
@@ -189,6 +191,8 @@ export interface Venue {
   readonly cryptofeedNames: readonly string[]
   /** REST paths that are asked for at the start of a session for the definitions of `symbols`. */
   definitionPaths(symbols: readonly string[]): readonly string[]
+  /** How the venue spells a symbol that people know by another name; undefined if it may be right as it is. */
+  otherSpelling?(symbol: string): string | undefined
   /** An example for messages: 'BTCUSDT'. */
   readonly exampleSymbol: string
   /** True if this could be a symbol of the venue by its form. */

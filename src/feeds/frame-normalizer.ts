@@ -190,7 +190,8 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
   }
 
   takeDelivered(symbol: string): number {
-    const instrument = this.instrumentOf(symbol)
+    const instrument = this.table.known(symbol)
+    if (instrument === undefined) return 0
     const { delivered } = instrument
     instrument.delivered = 0
     return delivered
@@ -229,6 +230,13 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
     if (!connection.instruments.has(instrument)) connection.instruments.add(instrument)
     if (this.#openGaps.size !== 0 && this.#openGaps.has(instrument)) this.#closeGap(instrument)
     return number
+  }
+
+  /** The number of a request in its answer; undefined where the answer does not name it by a number of ours. */
+  protected requestId(name: Uint8Array): number | undefined {
+    if (!this.reader.find(name)) return undefined
+    const text = this.reader.raw()
+    return /^\d{1,9}$/.test(text) ? Number.parseInt(text, 10) : undefined
   }
 
   /** Writes a gap record: something is missing before the frame that is being read. Must stand before begin(). */

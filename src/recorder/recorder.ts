@@ -4,6 +4,7 @@ import { TickforgeError } from '../errors.ts'
 import type {
   Adapter,
   Channel,
+  ConnectionPlan,
   Endpoints,
   FeedRequest,
   Normalizer,
@@ -18,6 +19,7 @@ import { GapCause } from '../records/layout.ts'
 import { formatTime } from '../records/time.ts'
 import { ReceiveClock } from './clock.ts'
 import { addCounters } from './counters.ts'
+import { Delivery, type SubscriptionStatus } from './delivery.ts'
 import { Journal } from './journal.ts'
 import { RING_BYTES_DEFAULT, type TimeWords } from './producer.ts'
 import { RestClient, VenueRefusal } from './rest.ts'
@@ -38,6 +40,8 @@ export interface RecorderOptions {
   protocols?: Readonly<Record<string, string>>
   /** Silence after which a connection is given up, in place of the venues' own times. */
   staleAfterMs?: number
+  /** Silence of a subscription after which it is reported and on record as a gap, by channel, in place of SILENCE_MS. */
+  silenceMs?: Partial<Record<Channel, number>>
   ringBytes?: number
   flushIntervalMs?: number
   /** Default: 'batch'. */
@@ -57,6 +61,8 @@ export interface RecorderStatus {
   waits: number
   /** Records, and frames that nobody read, that were refused because ring and disk were full. The log holds as many. */
   dropped: bigint
+  /** What nothing was received of. */
+  missing: SubscriptionStatus[]
 }
 
 interface VenueRun {
@@ -64,6 +70,7 @@ interface VenueRun {
   endpoints: Endpoints
   normalizer: Normalizer
   sessions: Session[]
+  delivery: Delivery
   rest: RestClient
 }
 
@@ -113,7 +120,10 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
 
   /** Asks for definitions, then connects. Resolves when all connections were tried once; recording goes on until stop(). */
   async start(): Promise<void> {
-    this.#check = setInterval(() => this.#guard(() => this.#checkJournal()), CHECK_MS)
+    this.#check = setInterval(() => {
+      this.#guard(() => this.#checkJournal())
+      if (!this.#journal.drops && !this.#failed) this.#guard(() => this.#checkDelivery())
+    }, CHECK_MS)
     await Promise.all(
       this.#runs.map(async (run) => {
         await this.#define(run)
@@ -145,7 +155,13 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
       sessions: sessions.length,
       waits: this.#journal.waits,
       dropped: this.#journal.dropped,
+      missing: this.subscriptions().filter(({ missing }) => missing),
     }
+  }
+
+  /** Every subscription, and whether something comes. */
+  subscriptions(): SubscriptionStatus[] {
+    return this.#runs.flatMap((run) => run.delivery.status())
   }
 
   /** Throws what stopped the writer. Says once that it waits for space, and once that it goes on. */
@@ -159,6 +175,22 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
       else if (!this.#journal.drops) this.emit('warning', 'the disk has space again: nothing was lost')
     }
     if (this.#journal.drops && this.#goOn()) for (const run of this.#runs) this.#comeBack(run)
+  }
+
+  #checkDelivery(): void {
+    for (const run of this.#runs) {
+      run.delivery.tick()
+      this.#carryOut(run)
+    }
+  }
+
+  /** Nothing that was asked for exists: no recording can come of it. */
+  #checkRefusals(): void {
+    const all = this.subscriptions()
+    if (all.some(({ state, reason }) => state !== 'refused' || isPassing(reason))) return
+    const [first] = all as [SubscriptionStatus]
+    const message = `nothing that was asked for is to be had: ${first.instrument} was refused: ${first.reason}`
+    this.emit('failed', new TickforgeError('TF_UNKNOWN_SYMBOL', message))
   }
 
   /**
@@ -203,6 +235,7 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
     if (this.#journal.drops && !this.#goOn()) return
     for (const run of this.#runs) {
       for (const session of run.sessions) session.settle()
+      run.delivery.end()
       this.#clock.now()
       run.normalizer.stopped()
     }
@@ -217,12 +250,20 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
       stamp: this.#clock,
       nextInstrument: this.#journal.nextInstrument,
       warn,
+      followsAnswers: true,
+    })
+    const delivery = new Delivery(venue.name, normalizer, this.#clock, options.silenceMs ?? {}, {
+      warn,
+      otherSpelling: (symbol) => venue.otherSpelling?.(symbol),
+      share: (session, left, shares) => share(session as Session, left, shares),
+      refused: () => this.#checkRefusals(),
     })
     const run: VenueRun = {
       venue,
       endpoints,
       normalizer,
       sessions: [],
+      delivery,
       rest: new RestClient(endpoints.rest, this.#abort.signal, warn),
     }
     const hooks = {
@@ -233,10 +274,26 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
       warn,
     }
     const { staleAfterMs } = options
-    run.sessions = adapter
-      .plan(subscriptions, endpoints)
-      .map((plan) => (staleAfterMs === undefined ? plan : { ...plan, staleAfterMs }))
-      .map((plan) => new Session(plan, normalizer, this.#clock, hooks))
+    const planned = (wanted: readonly Subscription[]): ConnectionPlan[] =>
+      adapter.plan(wanted, endpoints).map((plan) => (staleAfterMs === undefined ? plan : { ...plan, staleAfterMs }))
+    const connections = (wanted: readonly Subscription[]): Session[] =>
+      planned(wanted).map((plan) => {
+        const session = new Session(plan, normalizer, this.#clock, hooks)
+        delivery.follow(session)
+        run.sessions.push(session)
+        return session
+      })
+    const share = (session: Session, left: Subscription[], shares: Subscription[][]): void => {
+      const [plan] = planned(left)
+      if (plan !== undefined) session.replan(plan)
+      else {
+        run.sessions = run.sessions.filter((one) => one !== session)
+        void session.stop()
+      }
+      const made = shares.flatMap((part) => connections(part))
+      if (!this.#journal.drops && !this.#abort.signal.aborted) for (const one of made) one.start()
+    }
+    connections(subscriptions)
     return run
   }
 
@@ -272,6 +329,7 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
       this.#lastGood.low = this.#clock.low
       this.#lastGood.high = this.#clock.high
     }
+    run.delivery.takeAnswers()
     for (const request of run.normalizer.takeRequests()) this.#request(run, request)
   }
 
@@ -330,6 +388,11 @@ function protocolOf(venue: Venue, name: string | undefined): Adapter {
   if (adapter !== undefined) return adapter
   const known = venue.adapters.map((candidate) => candidate.name).join(', ')
   throw new TickforgeError('TF_USAGE', `'${name}' is no protocol of ${venue.name}; known are ${known}`)
+}
+
+/** A refusal that says nothing of the symbol. */
+function isPassing(reason: string): boolean {
+  return /too many|limit|rate|exceed|temporar|unavailable|maintenance|try again/i.test(reason)
 }
 
 function messageOf(error: unknown): string {

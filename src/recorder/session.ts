@@ -1,8 +1,9 @@
 // One connection to a venue, kept open: connect, subscribe, notice silence, come back with growing pauses. Knows
 // nothing of any venue: what to say comes from the plan, what to do with a frame from the normaliser.
+import { isUtf8 } from 'node:buffer'
 import type { Socket } from 'node:net'
 import { type RawData, WebSocket } from 'ws'
-import type { ConnectionPlan, Normalizer } from '../feeds/feed.ts'
+import type { ConnectionPlan, Normalizer, Subscription, SubscriptionRequest } from '../feeds/feed.ts'
 import { GapCause } from '../records/layout.ts'
 import { backoffMs } from './backoff.ts'
 import { monotonicMs, type ReceiveClock } from './clock.ts'
@@ -13,6 +14,15 @@ export const FRAME_BYTES_MAX = 8 << 20
 /** A connection that lived this long was a good one: the pauses start anew. */
 const GOOD_AFTER_MS = 30_000
 const CLOSE_TIMEOUT_MS = 2_000
+
+const SOCKET_OPTIONS = {
+  perMessageDeflate: false,
+  maxPayload: FRAME_BYTES_MAX,
+  /** A venue that has said that it closes, and does not, is not waited for. */
+  closeTimeout: CLOSE_TIMEOUT_MS,
+  /** A text that is not UTF-8 would end the connection: it is looked at here, in the same way, and kept. */
+  skipUTF8Validation: true,
+}
 
 export type SessionState = 'connecting' | 'open' | 'waiting' | 'stopped'
 
@@ -36,7 +46,7 @@ export class Session {
   bytes = 0
   reconnects = 0
 
-  readonly #plan: ConnectionPlan
+  #plan: ConnectionPlan
   readonly #normalizer: Normalizer
   readonly #clock: ReceiveClock
   readonly #hooks: SessionHooks
@@ -63,6 +73,19 @@ export class Session {
   /** Symbols that this connection is for. */
   get symbols(): string[] {
     return this.#plan.subscriptions.map((subscription) => subscription.symbol)
+  }
+
+  get subscriptions(): readonly Subscription[] {
+    return this.#plan.subscriptions
+  }
+
+  get requests(): readonly SubscriptionRequest[] {
+    return this.#plan.requests ?? []
+  }
+
+  /** What the next connection is for. The one that is open goes on as it was. */
+  replan(plan: ConnectionPlan): void {
+    this.#plan = plan
   }
 
   /** Connects, unless it has done so already. */
@@ -122,17 +145,19 @@ export class Session {
   #connect(): void {
     this.state = 'connecting'
     this.#cause = GapCause.disconnect
-    const socket = new WebSocket(this.#plan.url, {
-      perMessageDeflate: false,
-      maxPayload: FRAME_BYTES_MAX,
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-    })
+    const socket = new WebSocket(this.#plan.url, SOCKET_OPTIONS)
     this.#socket = socket
+    // The library's own limit is one of silence: a handshake that drips would take for ever.
+    const handshake = setTimeout(() => {
+      this.#error = `the handshake took more than ${HANDSHAKE_TIMEOUT_MS} ms`
+      socket.terminate()
+    }, HANDSHAKE_TIMEOUT_MS)
     let stream: Socket | undefined
     socket.on('upgrade', (response) => {
       stream = response.socket
     })
     socket.on('open', () => {
+      clearTimeout(handshake)
       // All frames of one read of the socket share one stamp, taken before any of them is parsed.
       stream?.prependListener('data', () => {
         this.#clock.now()
@@ -146,11 +171,17 @@ export class Session {
       this.#lastHeardAt = monotonicMs()
     })
     socket.on('message', (data: RawData, binary: boolean) => this.#guard(() => this.#message(data as Buffer, binary)))
-    // The close event follows, with the same story told from its end: one warning is enough.
     socket.on('error', (error) => {
-      this.#error = error.message
+      this.#error ??= error.message
+      // A frame that is none: what follows cannot be read, and the library would wait for the venue to close.
+      if (this.connection !== 0 && isMalformed(error)) this.#cause = GapCause.malformed
+      socket.terminate()
     })
-    socket.on('close', (code, reason) => this.#closed(code, reason.toString('utf8')))
+    // Follows on an error, with the same story told from its end: one warning is enough.
+    socket.on('close', (code, reason) => {
+      clearTimeout(handshake)
+      this.#closed(code, reason.toString('utf8'))
+    })
   }
 
   #opened(): void {
@@ -181,7 +212,8 @@ export class Session {
     this.bytes += data.length
     this.#lastHeardAt = monotonicMs()
     this.#clock.set(this.#chunk.low, this.#chunk.high)
-    this.#normalizer.frame(this.connection, data, binary)
+    if (binary || isUtf8(data)) this.#normalizer.frame(this.connection, data, binary)
+    else this.#normalizer.unreadable(this.connection, data, 'a text that is not UTF-8')
     this.#hooks.afterFrame()
   }
 
@@ -250,4 +282,10 @@ export class Session {
       this.#hooks.failed(error)
     }
   }
+}
+
+/** An error of the venue's frames, not of the network. */
+function isMalformed(error: Error): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code?.startsWith('WS_ERR_') === true
 }

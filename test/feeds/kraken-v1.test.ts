@@ -345,8 +345,8 @@ describe('the adapter of Kraken v1', () => {
   it('subscribes under the names of v1', () => {
     const [plan] = v1.plan([{ symbol: 'BTC/USD', channels: ['book', 'trade'] }], kraken.endpoints)
     expect(plan?.hello.map((m) => JSON.parse(m))).toEqual([
-      { event: 'subscribe', pair: ['XBT/USD'], subscription: { name: 'trade' } },
-      { event: 'subscribe', pair: ['XBT/USD'], subscription: { name: 'book', depth: 1000 } },
+      { event: 'subscribe', reqid: 1, pair: ['XBT/USD'], subscription: { name: 'trade' } },
+      { event: 'subscribe', reqid: 2, pair: ['XBT/USD'], subscription: { name: 'book', depth: 1000 } },
     ])
   })
 

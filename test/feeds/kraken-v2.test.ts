@@ -336,9 +336,13 @@ describe('the venue Kraken', () => {
     expect(plan?.url).toBe('wss://ws.kraken.com/v2')
     expect(plan?.hello.map((m) => JSON.parse(m))).toEqual([
       { method: 'subscribe', params: { channel: 'instrument', snapshot: true } },
-      { method: 'subscribe', params: { channel: 'trade', snapshot: true, symbol: [SYMBOL] } },
-      { method: 'subscribe', params: { channel: 'ticker', event_trigger: 'bbo', snapshot: true, symbol: [SYMBOL] } },
-      { method: 'subscribe', params: { channel: 'book', depth: 1000, snapshot: true, symbol: [SYMBOL] } },
+      { method: 'subscribe', params: { channel: 'trade', snapshot: true, symbol: [SYMBOL] }, req_id: 2 },
+      {
+        method: 'subscribe',
+        params: { channel: 'ticker', event_trigger: 'bbo', snapshot: true, symbol: [SYMBOL] },
+        req_id: 3,
+      },
+      { method: 'subscribe', params: { channel: 'book', depth: 1000, snapshot: true, symbol: [SYMBOL] }, req_id: 4 },
     ])
   })
 

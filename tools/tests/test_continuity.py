@@ -61,6 +61,8 @@ def snapshot(last: int, *, conn: int = 0, flags: int = SNAP) -> bytes:
         ([diff(1, 5), gap(1, at=frame(1, 2)), diff(9, 9)], (0, 0)),
         ([diff(1, 5), gap(1), diff(9, 9)], (0, 0)),
         ([diff(1, 5), gap(1, at=frame(2, 2)), diff(9, 9)], (1, 1)),
+        ([diff(1, 5), gap(1, number=1, cause=12), diff(9, 9)], (1, 1)),
+        ([diff(1, 5), gap(1, number=1, cause=13), diff(6, 9)], (1, 0)),
         ([diff(1, 5), connection(1), diff(9, 9)], (0, 0)),
         ([diff(1, 5), diff(6, 9, flags=0), diff(6, 9), diff(10, 11)], (2, 0)),
     ],

@@ -1,11 +1,15 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { TickforgeError } from '../../errors.ts'
 import { CHANNELS, type Channel } from '../../feeds/feed.ts'
 import type { Durability } from '../../native/binding.ts'
+import type { SubscriptionStatus } from '../../recorder/delivery.ts'
 import { Recorder, type RecorderStatus } from '../../recorder/recorder.ts'
 import { durability, duration, endpoints, list, pairs, positive, repeated } from '../options.ts'
 import { count, printLine, warn } from '../output.ts'
 import { DURABILITY_HELP, Run, reportRecovery, watermarksText } from '../run.ts'
+
+/** Instruments that a message names; JSON has all. */
+const NAMED_MAX = 12
 
 interface Options {
   dir: string
@@ -17,6 +21,7 @@ interface Options {
   ringMb: number
   durability: Durability
   duration?: number
+  silence?: Partial<Record<Channel, number>>
   json?: boolean
 }
 
@@ -42,8 +47,45 @@ export function addRecord(program: Command): void {
     .option('--ring-mb <MiB>', 'memory between receiving and writing, a power of two', positive, 16)
     .option('--durability <when>', DURABILITY_HELP, durability, 'batch')
     .option('--duration <time>', 'stop by itself: 15s, 2m, 1h', duration)
+    .option(
+      '--silence <times>',
+      'report a subscription that delivers nothing for so long: 30s, or trade=10m,quote=1m,book=1m (the default)',
+      silence,
+    )
     .option('--json', 'print a line of JSON on what recovery found, and one on what was recorded')
     .action(record)
+}
+
+/** '30s' for all channels, or 'trade=10m,book=30s'; in ms by channel. */
+function silence(value: string): Partial<Record<Channel, number>> {
+  const times: Partial<Record<Channel, number>> = {}
+  for (const part of value.split(',')) {
+    const [name, time, ...more] = part.includes('=') ? part.split('=') : ['', part]
+    const ms = duration(time ?? '') * 1000
+    const channels = name === '' ? CHANNELS : CHANNELS.filter((channel) => channel === name)
+    if (channels.length === 0 || more.length > 0 || !(ms > 0))
+      throw new InvalidArgumentError('a time such as 30s was expected, or times by channel: trade=10m,book=1m')
+    for (const channel of channels) times[channel] = ms
+  }
+  return times
+}
+
+/** 'binance:BTCUSDT trade, quote (acknowledged, but nothing came)', several of one reason together. */
+export function missingText(missing: readonly SubscriptionStatus[]): string {
+  const byReason = new Map<string, Map<string, string[]>>()
+  for (const { instrument, channel, state, reason } of missing) {
+    const why = state === 'refused' ? `refused: ${reason}` : reason
+    const instruments = byReason.get(why) ?? new Map<string, string[]>()
+    byReason.set(why, instruments)
+    instruments.set(instrument, [...(instruments.get(instrument) ?? []), channel])
+  }
+  return [...byReason]
+    .map(([why, instruments]) => {
+      const names = [...instruments].map(([instrument, channels]) => `${instrument} ${channels.join('+')}`)
+      const more = names.length > NAMED_MAX ? ` and ${names.length - NAMED_MAX} more` : ''
+      return `${names.slice(0, NAMED_MAX).join(', ')}${more} (${why})`
+    })
+    .join('; ')
 }
 
 async function record(instruments: string[], options: Options): Promise<void> {
@@ -64,6 +106,7 @@ async function record(instruments: string[], options: Options): Promise<void> {
     ringBytes: options.ringMb * 1024 * 1024,
     flushIntervalMs: options.flushMs,
     durability: options.durability,
+    ...(options.silence === undefined ? {} : { silenceMs: options.silence }),
   })
   recorder.on('warning', warn)
   recorder.on('failed', (error) => run.fail(error))
@@ -86,6 +129,9 @@ async function record(instruments: string[], options: Options): Promise<void> {
       `tickforge: ${count(counters.frames)} frames, ${count(watermarks.durable)} records on the disk, ${counters.gaps} gaps, ${counters.rejectedFrames} rejected frames${lost}\n`,
     )
   }
+  const { missing } = final
+  if (missing.length > 0)
+    run.fail(new TickforgeError('TF_NOTHING_RECEIVED', `nothing was received of ${missingText(missing)}`))
   run.end()
 }
 

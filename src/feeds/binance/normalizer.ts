@@ -178,19 +178,11 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     const refused = reader.find(ENVELOPE.error) || reader.find(ENVELOPE.code)
     const reason = refused ? reader.raw() : ''
     const message = refused && reader.find(ENVELOPE.msg) ? `${reason} ${reader.raw()}` : reason
-    if (!refused && !reader.find(ENVELOPE.result)) return TextReason.unmapped
-    const id = this.#answerId()
-    if (refused && id === undefined) this.warn(`${this.venue}: the venue answered with an error: ${message}`)
+    if (!refused && !(reader.find(ENVELOPE.result) && reader.find(ENVELOPE.id))) return TextReason.unmapped
+    const id = this.requestId(ENVELOPE.id)
     if (id !== undefined) this.answer({ connection: connection.id, accepted: !refused, id, reason: message })
-    return refused || id !== undefined ? TextReason.control : TextReason.unmapped
-  }
-
-  /** A request's number in an answer; undefined when the answer does not say. */
-  #answerId(): number | undefined {
-    const { reader } = this
-    if (!reader.find(ENVELOPE.id)) return undefined
-    const id = Number(reader.raw())
-    return Number.isSafeInteger(id) ? id : undefined
+    else if (refused) this.warn(`${this.venue}: the venue answered with an error: ${message}`)
+    return TextReason.control
   }
 
   /** The frame's symbol: what "s" says, which is nearly always what the stream's name says. */

@@ -1,5 +1,5 @@
 // Which connections to open and what to send on them.
-import type { Channel, ConnectionPlan, Endpoints, Subscription } from '../feed.ts'
+import type { Channel, ConnectionPlan, Endpoints, Subscription, SubscriptionRequest, Topic } from '../feed.ts'
 import type { Market } from './market.ts'
 
 /** The venue allows 1024 streams a connection (futures: 200 is what clients keep to); fewer share less fate. */
@@ -32,7 +32,7 @@ export function planConnections(
       .filter((subscription) => subscription.channels.length > 0)
     return chunks(wanted, STREAMS_PER_CONNECTION).map((group) => ({
       url: `${endpoints.websocket}${path}`,
-      hello: hello(group.flatMap((subscription) => streams(market, subscription))),
+      ...hello(group.flatMap((subscription) => streams(market, subscription))),
       sendIntervalMs: SEND_INTERVAL_MS,
       staleAfterMs: market.futures ? FUTURES_STALE_MS : SPOT_STALE_MS,
       maxLifetimeMs: LIFETIME_MS,
@@ -41,18 +41,26 @@ export function planConnections(
   })
 }
 
-function streams(market: Market, { symbol, channels }: Subscription): string[] {
-  const names: Record<Channel, string> = { trade: 'trade', quote: 'bookTicker', book: market.depthStream }
-  return channels.map((channel) => `${symbol.toLowerCase()}@${names[channel]}`)
+interface Stream {
+  name: string
+  topic: Topic
 }
 
-function hello(names: readonly string[]): string[] {
+function streams(market: Market, { symbol, channels }: Subscription): Stream[] {
+  const names: Record<Channel, string> = { trade: 'trade', quote: 'bookTicker', book: market.depthStream }
+  return channels.map((channel) => ({ name: `${symbol.toLowerCase()}@${names[channel]}`, topic: { symbol, channel } }))
+}
+
+function hello(all: readonly Stream[]): { hello: string[]; requests: SubscriptionRequest[] } {
   const messages: string[] = []
-  for (let i = 0; i < names.length; i += STREAMS_PER_MESSAGE) {
-    const params = names.slice(i, i + STREAMS_PER_MESSAGE)
-    messages.push(JSON.stringify({ method: 'SUBSCRIBE', params, id: messages.length + 1 }))
+  const requests: SubscriptionRequest[] = []
+  for (let i = 0; i < all.length; i += STREAMS_PER_MESSAGE) {
+    const part = all.slice(i, i + STREAMS_PER_MESSAGE)
+    const id = messages.length + 1
+    messages.push(JSON.stringify({ method: 'SUBSCRIBE', params: part.map(({ name }) => name), id }))
+    requests.push({ frame: id - 1, id, topics: part.map(({ topic }) => topic) })
   }
-  return messages
+  return { hello: messages, requests }
 }
 
 function chunks(subscriptions: readonly Subscription[], streamsMax: number): Subscription[][] {

@@ -1,6 +1,14 @@
 // Coinbase Advanced Trade: public market data without a key.
 import { Integrity } from '../../records/layout.ts'
-import type { Adapter, ConnectionPlan, Endpoints, NormalizerContext, Subscription, Venue } from '../feed.ts'
+import type {
+  Adapter,
+  ConnectionPlan,
+  Endpoints,
+  NormalizerContext,
+  Subscription,
+  SubscriptionRequest,
+  Venue,
+} from '../feed.ts'
 import { CoinbaseNormalizer } from './normalizer.ts'
 
 const NAME = 'coinbase-advanced'
@@ -30,9 +38,13 @@ const adapter: Adapter = {
       const part = subscriptions.slice(i, i + PRODUCTS_PER_CONNECTION)
       // The heartbeats are first: without them Coinbase closes channels that are silent for a minute.
       const hello = [JSON.stringify({ type: 'subscribe', channel: 'heartbeats' })]
+      // Answers name no request: they come in the order of the requests.
+      const requests: SubscriptionRequest[] = [{ frame: 0, topics: [] }]
       for (const [channel, name] of CHANNELS) {
         const products = part.filter((s) => s.channels.includes(channel)).map((s) => s.symbol)
-        if (products.length > 0) hello.push(JSON.stringify({ type: 'subscribe', product_ids: products, channel: name }))
+        if (products.length === 0) continue
+        requests.push({ frame: hello.length, topics: products.map((symbol) => ({ symbol, channel })) })
+        hello.push(JSON.stringify({ type: 'subscribe', product_ids: products, channel: name }))
       }
       plans.push({
         url: endpoints.websocket,
@@ -40,6 +52,7 @@ const adapter: Adapter = {
         sendIntervalMs: SEND_INTERVAL_MS,
         staleAfterMs: STALE_AFTER_MS,
         subscriptions: part,
+        requests,
       })
     }
     return plans

@@ -60,13 +60,13 @@ const EMPTY = key('')
 
 const NONE_HIGH = -2147483648
 
-type Channel = 'l2_data' | 'market_trades' | 'ticker' | 'control' | 'other'
+type Channel = 'l2_data' | 'market_trades' | 'ticker' | 'control' | 'subscriptions' | 'other'
 const CHANNELS = new Map<string, Channel>([
   ['l2_data', 'l2_data'],
   ['market_trades', 'market_trades'],
   ['ticker', 'ticker'],
   ['heartbeats', 'control'],
-  ['subscriptions', 'control'],
+  ['subscriptions', 'subscriptions'],
 ])
 
 interface CoinbaseConnection extends ConnectionState {
@@ -113,7 +113,7 @@ export class CoinbaseNormalizer extends FrameNormalizer<CoinbaseConnection> {
   protected override read(connection: CoinbaseConnection): ReadResult {
     const { reader } = this
     reader.enter()
-    if (!reader.find(CHANNEL)) return this.#message()
+    if (!reader.find(CHANNEL)) return this.#message(connection)
     const channel = reader.intern(this.#channels)
     reader.require(TIMESTAMP)
     reader.isoTime()
@@ -144,7 +144,8 @@ export class CoinbaseNormalizer extends FrameNormalizer<CoinbaseConnection> {
     reader.leave()
     reader.end()
     this.#commit(connection)
-    if (channel === 'control') return TextReason.control
+    if (channel === 'subscriptions') this.answer({ connection: connection.id, accepted: true, reason: '' })
+    if (channel === 'control' || channel === 'subscriptions') return TextReason.control
     // A frame of which nothing became a record is kept as text: its sequence number must not be missing from the log.
     return count === 0 ? TextReason.unmapped : READ
   }
@@ -349,15 +350,15 @@ export class CoinbaseNormalizer extends FrameNormalizer<CoinbaseConnection> {
   }
 
   /** A frame outside of the channels: {"type":"error","message":"..","reason":".."}. */
-  #message(): ReadResult {
+  #message(connection: CoinbaseConnection): ReadResult {
     const { reader } = this
     const error = reader.find(TYPE) && reader.takeIf(ERROR)
     const message = error && reader.find(MESSAGE) ? reader.string() : ''
     const reason = error && reader.find(REASON) ? reader.string() : ''
     reader.leave()
     reader.end()
-    if (error)
-      this.warn(`${this.venue}: the venue refused a request: ${[message, reason].filter((s) => s !== '').join(': ')}`)
+    const words = [message, reason].filter((s) => s !== '').join(': ')
+    if (error) this.answer({ connection: connection.id, accepted: false, reason: words })
     return error ? TextReason.control : TextReason.unmapped
   }
 }

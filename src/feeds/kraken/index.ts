@@ -11,6 +11,14 @@ export const kraken: Venue = {
   cryptofeedNames: ['KRAKEN'],
   // Definitions come in the stream (v2), or are seen from the numbers themselves (v1).
   definitionPaths: () => [],
+  // v1 and the REST interface have names of their own for two currencies; v2 refuses them.
+  otherSpelling: (symbol) => {
+    const other = symbol
+      .toUpperCase()
+      .replace(/\bXBT\b/, 'BTC')
+      .replace(/\bXDG\b/, 'DOGE')
+    return other === symbol ? undefined : other
+  },
   exampleSymbol: 'BTC/USD',
   isSymbol: (symbol) => /^[A-Za-z0-9.]+\/[A-Za-z0-9.]+$/.test(symbol),
 }

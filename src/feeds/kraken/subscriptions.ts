@@ -1,5 +1,5 @@
 // How Kraken is asked: numbers that both protocols share.
-import type { Channel, Subscription } from '../feed.ts'
+import type { Channel, Subscription, SubscriptionRequest } from '../feed.ts'
 
 /** Levels a side. The deepest that Kraken offers: a recording cannot be made deeper afterwards. */
 export const BOOK_DEPTH = 1000
@@ -24,4 +24,33 @@ export function bySymbols(subscriptions: readonly Subscription[]): Subscription[
 
 export function symbolsOf(subscriptions: readonly Subscription[], channel: Channel): string[] {
   return subscriptions.filter((s) => s.channels.includes(channel)).map((s) => s.symbol)
+}
+
+/** One frame that subscribes to a channel, numbered so that its answers say what they speak of. */
+export interface Ask {
+  channel: Channel
+  symbols: readonly string[]
+  /** The frame, with the number by which the venue's answers name it. */
+  message: (id: number, names: readonly string[]) => object
+}
+
+/** Frames of hello and what they ask for; `before`: frames that ask for no records. `spell`: a symbol in the venue's frames. */
+export function hello(
+  before: readonly string[],
+  asks: readonly Ask[],
+  spell: (symbol: string) => string,
+): { hello: string[]; requests: SubscriptionRequest[] } {
+  const frames = [...before]
+  const requests: SubscriptionRequest[] = []
+  for (const { channel, symbols, message } of asks) {
+    if (symbols.length === 0) continue
+    const id = frames.length + 1
+    requests.push({
+      frame: frames.length,
+      id,
+      topics: symbols.map((symbol) => ({ symbol, channel, name: spell(symbol) })),
+    })
+    frames.push(JSON.stringify(message(id, symbols.map(spell))))
+  }
+  return { hello: frames, requests }
 }

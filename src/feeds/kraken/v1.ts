@@ -22,7 +22,15 @@ import type { Instrument } from '../instruments.ts'
 import { FrameError, key } from '../json-reader.ts'
 import type { LevelBuffer } from '../level-buffer.ts'
 import { type BookEvent, type KrakenConnection, KrakenNormalizer } from './kraken-normalizer.ts'
-import { BOOK_DEPTH, bySymbols, KEEP_ALIVE_MS, SEND_INTERVAL_MS, STALE_AFTER_MS, symbolsOf } from './subscriptions.ts'
+import {
+  BOOK_DEPTH,
+  bySymbols,
+  hello,
+  KEEP_ALIVE_MS,
+  SEND_INTERVAL_MS,
+  STALE_AFTER_MS,
+  symbolsOf,
+} from './subscriptions.ts'
 
 const EVENT = key('event')
 const STATUS = key('status')
@@ -31,6 +39,7 @@ const ERROR_MESSAGE = key('errorMessage')
 const SUBSCRIBED = key('subscribed')
 const CHANNEL_NAME = key('channelName')
 const PAIR = key('pair')
+const REQ_ID = key('reqid')
 const BID_SNAPSHOT = key('bs')
 const ASK_SNAPSHOT = key('as')
 const BIDS = key('b')
@@ -63,7 +72,7 @@ class KrakenV1Normalizer extends KrakenNormalizer {
 
   protected override read(connection: KrakenConnection): ReadResult {
     const { reader } = this
-    if (!reader.isArray()) return this.#event()
+    if (!reader.isArray()) return this.#event(connection)
     if (!reader.toLastString(2)) throw new FrameError('a frame does not say what it is')
     const channel = reader.intern(this.#channels)
     reader.toLastString(1)
@@ -250,7 +259,7 @@ class KrakenV1Normalizer extends KrakenNormalizer {
   }
 
   /** {"event":"heartbeat" | "systemStatus" | "subscriptionStatus" | "pong" | "error", ..} */
-  #event(): ReadResult {
+  #event(connection: KrakenConnection): ReadResult {
     const { reader } = this
     reader.enter()
     reader.require(EVENT)
@@ -267,9 +276,16 @@ class KrakenV1Normalizer extends KrakenNormalizer {
       if (reader.find(PAIR) && reader.isString()) instrument = reader.intern(this.symbols)
     }
     const reason = reader.find(ERROR_MESSAGE) ? reader.string() : ''
+    const id = this.requestId(REQ_ID)
     reader.leave()
     reader.end()
-    if (problem) this.warn(`${this.venue}: the venue refused ${instrument?.symbol ?? 'a request'}: ${reason}`)
+    if (problem || subscribed) {
+      const named = {
+        ...(instrument === undefined ? {} : { symbol: instrument.symbol }),
+        ...(id === undefined ? {} : { id }),
+      }
+      this.answer({ connection: connection.id, accepted: subscribed, ...named, reason })
+    }
     // The acknowledgement often comes before a trade that would define the pair without a depth.
     if (subscribed && instrument !== undefined && channel?.kind === 'book')
       this.define(instrument, { bookDepth: channel.depth })
@@ -294,18 +310,20 @@ export const krakenV1: Adapter = {
 
   plan(subscriptions: readonly Subscription[], endpoints: Endpoints): ConnectionPlan[] {
     return bySymbols(subscriptions).map((part) => {
-      const messages = []
-      for (const [channel, subscription] of [
-        ['trade', { name: 'trade' }],
-        ['quote', { name: 'ticker' }],
-        ['book', { name: 'book', depth: BOOK_DEPTH }],
-      ] as const) {
-        const pair = symbolsOf(part, channel).map(v1Name)
-        if (pair.length > 0) messages.push(JSON.stringify({ event: 'subscribe', pair, subscription }))
-      }
+      const asks = (
+        [
+          ['trade', { name: 'trade' }],
+          ['quote', { name: 'ticker' }],
+          ['book', { name: 'book', depth: BOOK_DEPTH }],
+        ] as const
+      ).map(([channel, subscription]) => ({
+        channel,
+        symbols: symbolsOf(part, channel),
+        message: (id: number, pair: readonly string[]) => ({ event: 'subscribe', reqid: id, pair, subscription }),
+      }))
       return {
         url: `${endpoints.websocket}/`,
-        hello: messages,
+        ...hello([], asks, v1Name),
         sendIntervalMs: SEND_INTERVAL_MS,
         keepAlive: { message: '{"event":"ping"}', everyMs: KEEP_ALIVE_MS },
         staleAfterMs: STALE_AFTER_MS,

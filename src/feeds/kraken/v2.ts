@@ -24,7 +24,15 @@ import { DECIMALS_MAX, type Instrument } from '../instruments.ts'
 import { FrameError, key } from '../json-reader.ts'
 import type { LevelBuffer } from '../level-buffer.ts'
 import { type BookEvent, type KrakenConnection, KrakenNormalizer } from './kraken-normalizer.ts'
-import { BOOK_DEPTH, bySymbols, KEEP_ALIVE_MS, SEND_INTERVAL_MS, STALE_AFTER_MS, symbolsOf } from './subscriptions.ts'
+import {
+  BOOK_DEPTH,
+  bySymbols,
+  hello,
+  KEEP_ALIVE_MS,
+  SEND_INTERVAL_MS,
+  STALE_AFTER_MS,
+  symbolsOf,
+} from './subscriptions.ts'
 
 const CHANNEL = key('channel')
 const TYPE = key('type')
@@ -60,6 +68,7 @@ const METHOD = key('method')
 const SUCCESS = key('success')
 const ERROR = key('error')
 const RESULT = key('result')
+const REQ_ID = key('req_id')
 const DEPTH = key('depth')
 const BOOK = key('book')
 /** Of a subscription that does not name one. */
@@ -327,6 +336,15 @@ class KrakenV2Normalizer extends KrakenNormalizer<V2Connection> {
     return reader.decimal(decimals, true) === 0 ? BigInt.asIntN(64, reader.bigint) : 0n
   }
 
+  /** Of a book's acknowledgement. */
+  #depth(): number {
+    const { reader } = this
+    if (!reader.find(DEPTH)) return DEPTH_DEFAULT
+    reader.unsigned()
+    if (reader.high !== 0 || reader.low < 1 || reader.low > 65535) throw new FrameError('a depth is out of range')
+    return reader.low
+  }
+
   /** {"method":"subscribe","result":{"channel":"book","symbol":"BTC/USD","depth":1000,..},"success":true,..}, pong */
   #answer(connection: V2Connection): ReadResult {
     const { reader } = this
@@ -337,25 +355,24 @@ class KrakenV2Normalizer extends KrakenNormalizer<V2Connection> {
     const method = reader.string()
     const refused = reader.find(SUCCESS) && !reader.boolean()
     const reason = reader.find(ERROR) && reader.isString() ? reader.string() : ''
-    let depth = 0
-    let instrument: Instrument | undefined
+    const id = this.requestId(REQ_ID)
+    let symbol = reader.find(SYMBOL) && reader.isString() ? reader.string() : undefined
+    let depth: number | undefined
     if (method === 'subscribe' && reader.find(RESULT) && reader.isObject()) {
       reader.enter()
-      if (reader.find(CHANNEL) && reader.takeIf(BOOK)) {
-        instrument = this.#symbol()
-        if (reader.find(DEPTH)) {
-          reader.unsigned()
-          if (reader.high !== 0 || reader.low < 1 || reader.low > 65535) throw new FrameError('a depth is out of range')
-          depth = reader.low
-        }
-      }
+      depth = reader.find(CHANNEL) && reader.takeIf(BOOK) ? this.#depth() : undefined
+      if (reader.find(SYMBOL) && reader.isString()) symbol = reader.string()
       reader.leave()
     }
     this.#end()
-    if (refused) this.warn(`${this.venue}: the venue refused to ${method}: ${reason}`)
-    if (!refused && instrument !== undefined) {
-      connection.depths.set(instrument, depth === 0 ? DEPTH_DEFAULT : depth)
-      this.define(instrument, { bookDepth: connection.depths.get(instrument) as number })
+    if (method === 'subscribe' && (symbol !== undefined || refused)) {
+      const named = { ...(symbol === undefined ? {} : { symbol }), ...(id === undefined ? {} : { id }) }
+      this.answer({ connection: connection.id, accepted: !refused, ...named, reason })
+    } else if (refused) this.warn(`${this.venue}: the venue refused to ${method}: ${reason}`)
+    if (!refused && depth !== undefined && symbol !== undefined) {
+      const instrument = this.instrument(symbol)
+      connection.depths.set(instrument, depth)
+      this.define(instrument, { bookDepth: depth })
     }
     return TextReason.control
   }
@@ -371,18 +388,25 @@ export const krakenV2: Adapter = {
 
   plan(subscriptions: readonly Subscription[], endpoints: Endpoints): ConnectionPlan[] {
     return bySymbols(subscriptions).map((part) => {
-      const hello = [JSON.stringify({ method: 'subscribe', params: { channel: 'instrument', snapshot: true } })]
-      for (const [channel, params] of [
-        ['trade', { channel: 'trade', snapshot: true }],
-        ['quote', { channel: 'ticker', event_trigger: 'bbo', snapshot: true }],
-        ['book', { channel: 'book', depth: BOOK_DEPTH, snapshot: true }],
-      ] as const) {
-        const symbol = symbolsOf(part, channel)
-        if (symbol.length > 0) hello.push(JSON.stringify({ method: 'subscribe', params: { ...params, symbol } }))
-      }
+      const definitions = JSON.stringify({ method: 'subscribe', params: { channel: 'instrument', snapshot: true } })
+      const asks = (
+        [
+          ['trade', { channel: 'trade', snapshot: true }],
+          ['quote', { channel: 'ticker', event_trigger: 'bbo', snapshot: true }],
+          ['book', { channel: 'book', depth: BOOK_DEPTH, snapshot: true }],
+        ] as const
+      ).map(([channel, params]) => ({
+        channel,
+        symbols: symbolsOf(part, channel),
+        message: (id: number, symbol: readonly string[]) => ({
+          method: 'subscribe',
+          params: { ...params, symbol },
+          req_id: id,
+        }),
+      }))
       return {
         url: `${endpoints.websocket}/v2`,
-        hello,
+        ...hello([definitions], asks, (symbol) => symbol),
         sendIntervalMs: SEND_INTERVAL_MS,
         keepAlive: { message: '{"method":"ping"}', everyMs: KEEP_ALIVE_MS },
         staleAfterMs: STALE_AFTER_MS,
