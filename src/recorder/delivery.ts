@@ -73,6 +73,8 @@ interface FollowedSession {
   readonly session: DeliverySession
   /** The connection that the rest speaks of. */
   connection: number
+  /** What was sent on it; the session's own requests are those of its next connection. */
+  requests: readonly SubscriptionRequest[]
   /** Requests without an answer, in their order. */
   pending: SubscriptionRequest[]
   followed: Followed[]
@@ -107,7 +109,8 @@ export class Delivery {
   follow(session: DeliverySession): void {
     const topics = topicsOf(session)
     const followed = topics.map((topic) => this.#follow(topic))
-    this.#sessions.push({ session, connection: 0, pending: [], followed, refusedMs: 0, retryMs: REFUSED_RETRY_MS })
+    const none = { connection: 0, requests: [], pending: [] }
+    this.#sessions.push({ session, ...none, followed, refusedMs: 0, retryMs: REFUSED_RETRY_MS })
   }
 
   /** Takes what the venue has answered. Cheap when there is nothing. */
@@ -177,7 +180,8 @@ export class Delivery {
       const { connection } = one.session
       if (connection === one.connection) continue
       one.connection = connection
-      one.pending = connection === 0 ? [] : [...one.session.requests]
+      one.requests = one.session.requests
+      one.pending = [...one.requests]
       if (connection === 0) continue
       for (const followed of one.followed) {
         followed.state = 'requested'
@@ -240,7 +244,7 @@ export class Delivery {
     const one = this.#sessions.find(({ connection }) => connection === answer.connection)
     if (one === undefined) return
     const { topics, whole } = spokenOf(one, answer)
-    const meant = one.followed.filter(({ topic }) => topics.includes(topic))
+    const meant = one.followed.filter(({ topic }) => topics.some((spoken) => isSame(spoken, topic)))
     if (answer.accepted) {
       for (const followed of meant) {
         followed.unheard = false
@@ -323,7 +327,7 @@ function spokenOf(one: FollowedSession, answer: SubscriptionAnswer): { topics: r
   const fits = (topic: Topic): boolean =>
     (symbol === undefined || symbol === topic.symbol || symbol === topic.name) &&
     (channel === undefined || channel === topic.channel)
-  const all = one.session.requests
+  const all = one.requests
   if (symbol !== undefined) {
     const request =
       id === undefined
@@ -337,7 +341,11 @@ function spokenOf(one: FollowedSession, answer: SubscriptionAnswer): { topics: r
 }
 
 function isOpen(one: FollowedSession, topic: Topic): boolean {
-  return one.followed.some((followed) => followed.topic === topic && followed.state === 'requested')
+  return one.followed.some((followed) => isSame(followed.topic, topic) && followed.state === 'requested')
+}
+
+function isSame(a: Topic, b: Topic): boolean {
+  return a.symbol === b.symbol && a.channel === b.channel
 }
 
 function symbolsOf(followed: readonly Followed[]): string[] {

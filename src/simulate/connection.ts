@@ -2,7 +2,15 @@
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
-import { ConnectionFaults, type FaultCounters, type FaultOptions, garbage } from './faults.ts'
+import {
+  ConnectionFaults,
+  type FaultChannel,
+  type FaultCounters,
+  type FaultOptions,
+  garbage,
+  INVALID_TEXT,
+  largeFrame,
+} from './faults.ts'
 import type { Random } from './random.ts'
 
 /** Counters of a simulator; they only grow, but for `openConnections`. */
@@ -42,6 +50,7 @@ export class ClientConnection {
   readonly #socket: Duplex
   readonly #stats: SimulatorStats
   readonly #faults: ConnectionFaults | undefined
+  readonly #largeBytes: number
   readonly #random: Random
   readonly #isBookUpdate: (frame: string | Uint8Array) => boolean
   /** What there is to send after a stall; undefined when there is none. */
@@ -55,6 +64,7 @@ export class ClientConnection {
     this.#socket = setup.socket
     this.#stats = setup.stats
     this.#random = setup.random
+    this.#largeBytes = setup.faults?.largeFrameAfter?.bytes ?? 0
     this.#isBookUpdate = setup.isBookUpdate
     this.#faults = setup.faults === undefined ? undefined : new ConnectionFaults(setup.faults, setup.stats.faults)
   }
@@ -62,6 +72,16 @@ export class ClientConnection {
   /** False once the connection is closed or closing. */
   get open(): boolean {
     return this.#open
+  }
+
+  /** False for a subscription that is acknowledged and silent. For a venue to ask when it is subscribed to. */
+  delivers(channel: FaultChannel, symbol: string): boolean {
+    return this.#faults?.delivers(channel, symbol) ?? true
+  }
+
+  /** Why a request for these instruments is refused; undefined if it is not. */
+  refusal(symbols: readonly string[]): string | undefined {
+    return this.#faults?.refusal(symbols)
   }
 
   /** Sends one frame of the venue. */
@@ -129,7 +149,10 @@ export class ClientConnection {
       this.#writeHalf(frame, binary)
       return
     }
-    if (decision.fate === 'send') this.#write(frame, binary)
+    if (decision.invalidTextBefore) this.#webSocket.send(INVALID_TEXT, { binary: false })
+    if (decision.fate === 'send')
+      this.#write(decision.unknownWord ? this.#faults.withUnknownWord(frame) : frame, binary)
+    if (decision.largeFrameAfter) this.#webSocket.send(largeFrame(this.#largeBytes))
     if (decision.closeAfter) this.close(1001, 'going away')
     else if (decision.stallMsAfter > 0) this.#stall(decision.stallMsAfter)
   }

@@ -8,7 +8,7 @@ import { type CaptureSource, openCapture } from './capture-source.ts'
 import { monotonicMs } from './clock.ts'
 import { ClientConnection, type SimulatorStats } from './connection.ts'
 import { CaptureDriver, type Driver, SyntheticDriver } from './drivers.ts'
-import { checkFaults, type FaultOptions } from './faults.ts'
+import { checkFaults, type FaultOptions, noFaults } from './faults.ts'
 import { instrumentSpecs, type SimulatedVenueName } from './instruments.ts'
 import { SyntheticMarket } from './market.ts'
 import { Playback, type PlaybackState } from './playback.ts'
@@ -125,7 +125,7 @@ class SimulatorServer implements Simulator {
     framesSent: 0,
     bytesSent: 0,
     marketEvents: 0,
-    faults: { droppedMidFrame: 0, skipped: 0, garbage: 0, stalled: 0, closed: 0 },
+    faults: noFaults(),
   }
   readonly #facts: VenueFacts
   readonly #driver: Driver

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { ConnectionPlan, Normalizer } from '../../src/feeds/feed.ts'
@@ -29,6 +29,9 @@ class Notes {
   }
   interrupted(connection: number, cause: number): void {
     this.calls.push(`interrupted ${connection} ${cause}`)
+  }
+  unreadable(connection: number, bytes: Uint8Array, why: string): void {
+    this.calls.push(`unreadable ${connection} ${Buffer.from(bytes).toString('hex')} ${why}`)
   }
   frame(connection: number, bytes: Uint8Array, binary: boolean): void {
     if (this.failure !== undefined) throw this.failure
@@ -154,6 +157,55 @@ describe('a session', () => {
     await eventually('the second connection', () => notes.calls.includes('text 2 hello 2'))
     expect(notes.calls).toContain(`interrupted 1 ${GapCause.stale}`)
     expect(warnings.join('\n')).toContain('nothing arrived for 100 ms')
+  })
+
+  it('keeps a text that is not UTF-8, byte by byte, and goes on with the connection', async () => {
+    const { url } = await venue((client) => {
+      client.send(Buffer.of(0x7b, 0xff), { binary: false })
+      client.send('after')
+    })
+    const { session: tested, notes } = session(url)
+    tested.start()
+    await eventually('the frame after', () => notes.calls.includes('text 1 after'))
+    expect(notes.calls).toEqual(['opened 1', 'unreadable 1 7bff a text that is not UTF-8', 'text 1 after'])
+    expect(tested.reconnects).toBe(0)
+  })
+
+  it.each([
+    ['is compressed, though that was not agreed', [0xc1, 0x01, 0x41], 'RSV1'],
+    ['is of a kind that there is not', [0x83, 0x00], 'opcode'],
+    ['is masked', [0x81, 0x81, 0, 0, 0, 0, 0x41], 'MASK'],
+    ['is longer than any of a venue', [0x81, 0x7f, 0, 0, 0, 0x7f, 0, 0, 0, 0], 'Max payload'],
+    ['has a length that no number holds', [0x81, 0x7f, 0xff, 0xff, 0, 0, 0, 0, 0, 0], 'length'],
+  ])('is renewed at once after a frame that %s, by a venue that does not close', async (_, bytes, why) => {
+    const { url } = await venue((client, number) => {
+      const { _socket } = client as unknown as { _socket: Socket }
+      if (number > 1) client.send('back')
+      else {
+        // The venue takes no notice of a close.
+        _socket.removeAllListeners('data')
+        _socket.write(Buffer.from(bytes))
+      }
+    })
+    const { session: tested, notes, warnings } = session(url)
+    tested.start()
+    await eventually('the second connection', () => notes.calls.includes('text 2 back'))
+    expect(notes.calls[1]).toBe(`interrupted 1 ${GapCause.malformed}`)
+    expect(warnings.join('\n')).toContain(why)
+  })
+
+  it('does not wait for a venue that says that it closes and does not', async () => {
+    const { url } = await venue((client, number) => {
+      const { _socket } = client as unknown as { _socket: Socket }
+      if (number > 1) client.send('back')
+      else {
+        _socket.removeAllListeners('data')
+        _socket.write(Buffer.from([0x88, 0x02, 0x03, 0xe8]))
+      }
+    })
+    const { session: tested, notes } = session(url)
+    tested.start()
+    await eventually('the second connection', () => notes.calls.includes('text 2 back'))
   })
 
   it('takes the pings of a quiet venue for a sign of life, and answers them', async () => {

@@ -22,6 +22,12 @@ interface Options {
   garbageEvery?: number
   stallAfter?: { frames: number; ms: number }
   closeAfter?: number
+  invalidTextEvery?: number
+  largeFrameAfter?: { frames: number; bytes: number }
+  unknownWordEvery?: number
+  silent?: string[]
+  refuse?: string[]
+  shareMax?: number
   faultLimit?: number
   json?: boolean
 }
@@ -54,6 +60,12 @@ export function addSimulate(program: Command): void {
     )
     .option('--stall-after <frames:ms>', 'fault: send nothing for so long after so many frames', stall)
     .option('--close-after <frames>', 'fault: close the connection after so many frames', positive)
+    .option('--invalid-text-every <frames>', 'fault: send text that is not UTF-8 before one frame of so many', positive)
+    .option('--large-frame-after <frames:bytes>', 'fault: send a frame of so many bytes after so many frames', large)
+    .option('--unknown-word-every <trades>', 'fault: one trade of so many says what is not documented', positive)
+    .option('--silent <list>', 'fault: acknowledge and never deliver: trade, book:BTCUSDT', list)
+    .option('--refuse <list>', 'fault: refuse these symbols', list)
+    .option('--share-max <instruments>', 'fault: refuse requests for more instruments than this', positive)
     .option('--fault-limit <times>', 'each fault happens at most so often', positive)
     .option('--json', 'print one JSON line when listening')
     .action(simulate)
@@ -69,6 +81,12 @@ function stall(value: string): { frames: number; ms: number } {
   return { frames: Number(parts[1]), ms: Number(parts[2]) }
 }
 
+function large(value: string): { frames: number; bytes: number } {
+  const parts = /^(\d+):(\d+)$/.exec(value)
+  if (parts === null) throw new InvalidArgumentError('FRAMES:BYTES was expected, such as 1000:20000000')
+  return { frames: Number(parts[1]), bytes: Number(parts[2]) }
+}
+
 function faults(options: Options): FaultOptions {
   return {
     ...(options.dropAfter === undefined ? {} : { dropMidFrameAfter: options.dropAfter }),
@@ -76,6 +94,12 @@ function faults(options: Options): FaultOptions {
     ...(options.garbageEvery === undefined ? {} : { garbageEvery: options.garbageEvery }),
     ...(options.stallAfter === undefined ? {} : { stallAfter: options.stallAfter }),
     ...(options.closeAfter === undefined ? {} : { closeAfter: options.closeAfter }),
+    ...(options.invalidTextEvery === undefined ? {} : { invalidTextEvery: options.invalidTextEvery }),
+    ...(options.largeFrameAfter === undefined ? {} : { largeFrameAfter: options.largeFrameAfter }),
+    ...(options.unknownWordEvery === undefined ? {} : { unknownWordEvery: options.unknownWordEvery }),
+    ...(options.silent === undefined ? {} : { silent: options.silent }),
+    ...(options.refuse === undefined ? {} : { refuse: options.refuse }),
+    ...(options.shareMax === undefined ? {} : { shareMax: options.shareMax }),
     ...(options.faultLimit === undefined ? {} : { limit: options.faultLimit }),
   }
 }

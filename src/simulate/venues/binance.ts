@@ -144,6 +144,8 @@ export class BinanceVenue implements SimulatedVenue {
     if (method === 'SUBSCRIBE' && session.names.size + names.length > LIMITS[this.#market].streams) {
       return `{"code":2,"msg":"Invalid request: too many streams","id":${idText}}`
     }
+    const refusal = method === 'SUBSCRIBE' ? session.connection.refusal(symbolsOf(names)) : undefined
+    if (refusal !== undefined) return `{"error":{"code":2,"msg":${JSON.stringify(refusal)}},"id":${idText}}`
     for (const name of names) {
       if (method === 'SUBSCRIBE') this.#subscribe(session, name)
       else this.#unsubscribe(session, name)
@@ -159,7 +161,7 @@ export class BinanceVenue implements SimulatedVenue {
     const symbol = name.slice(0, at)
     const type = name.slice(at + 1)
     if (at === -1 || symbol !== symbol.toLowerCase()) return
-    if (!session.carries(type)) return
+    if (!session.carries(type) || !session.connection.delivers(channelOf(type), symbol.toUpperCase())) return
     const key = channelKey(session, name)
     let channel = this.#channels.get(key)
     if (channel === undefined) {
@@ -203,6 +205,15 @@ export class BinanceVenue implements SimulatedVenue {
   rest(url: URL, now: bigint): RestAnswer {
     return binanceRest(this.#market, this.#instruments, url, Number(now / 1_000_000n))
   }
+}
+
+function channelOf(type: string): 'trade' | 'quote' | 'book' {
+  if (type.startsWith('depth')) return 'book'
+  return type === 'bookTicker' ? 'quote' : 'trade'
+}
+
+function symbolsOf(names: readonly string[]): string[] {
+  return [...new Set(names.map((name) => name.slice(0, name.indexOf('@')).toUpperCase()))]
 }
 
 function carrier(market: BinanceMarket, pathname: string): (type: string) => boolean {

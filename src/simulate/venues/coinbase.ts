@@ -1,5 +1,6 @@
 // Coinbase Advanced Trade's market data WebSocket, as a client sees it.
 import type { ClientConnection } from '../connection.ts'
+import type { FaultChannel } from '../faults.ts'
 import type { BookSide, MarketEvent, MarketTrade, SyntheticInstrument, SyntheticMarket } from '../market.ts'
 import { goTime, isoTime, trimmed } from '../text.ts'
 import {
@@ -17,6 +18,7 @@ const BATCH_NS = 50_000_000n
 const HEARTBEAT_NS = 1_000_000_000n
 /** Channels with frames of their own here; candles and status are accepted and stay silent. */
 const PRODUCT_CHANNELS = ['level2', 'market_trades', 'ticker', 'candles', 'status', 'ticker_batch']
+const RECORDED_CHANNELS: Record<string, FaultChannel> = { level2: 'book', market_trades: 'trade', ticker: 'quote' }
 const REST_PREFIX = '/api/v3/brokerage'
 
 export const COINBASE_FACTS: VenueFacts = {
@@ -105,10 +107,15 @@ export class CoinbaseVenue implements SimulatedVenue {
       connection.send(`{"type":"error","message":"Failed to subscribe","reason":${reason}}`)
       return
     }
+    const refusal = type === 'subscribe' ? connection.refusal(products) : undefined
+    if (refusal !== undefined) {
+      connection.send(`{"type":"error","message":${JSON.stringify(refusal)}}`)
+      return
+    }
     const subscribed = session.channels.get(channel) ?? new Set<string>()
     for (const product of products) {
       if (type === 'unsubscribe') subscribed.delete(product)
-      else if (!subscribed.has(product)) {
+      else if (!subscribed.has(product) && connection.delivers(RECORDED_CHANNELS[channel] ?? 'trade', product)) {
         subscribed.add(product)
         this.#sendSnapshot(session, channel, this.#products.get(product)!, now)
       }

@@ -1,5 +1,6 @@
 // Kraken's WebSocket v2 for spot, as a client sees it.
 import type { ClientConnection } from '../connection.ts'
+import type { FaultChannel } from '../faults.ts'
 import type { InstrumentSpec } from '../instruments.ts'
 import type { MarketEvent, MarketTrade, SyntheticInstrument, SyntheticMarket } from '../market.ts'
 import { fixed, isoTime } from '../text.ts'
@@ -18,6 +19,7 @@ const TRADES_KEPT = 50
 const HEARTBEAT_NS = 1_000_000_000n
 const DEPTHS = [10, 25, 100, 500, 1000]
 const CHANNELS = ['book', 'trade', 'ticker']
+const RECORDED_CHANNELS: Record<string, FaultChannel> = { book: 'book', trade: 'trade', ticker: 'quote' }
 const DAY_SECONDS = 86_400
 
 export const KRAKEN_FACTS: VenueFacts = {
@@ -138,8 +140,14 @@ export class KrakenVenue implements SimulatedVenue {
       refuse(`Depth ${String(params.depth)} is not supported`)
       return
     }
+    const many = method === 'subscribe' && symbols.length > 1 ? connection.refusal(symbols) : undefined
+    if (many?.startsWith('too many')) {
+      refuse(many)
+      return
+    }
     for (const symbol of symbols) {
-      const instrument = this.#instruments.get(symbol)
+      const refused = method === 'subscribe' && connection.refusal([symbol]) !== undefined
+      const instrument = refused ? undefined : this.#instruments.get(symbol)
       if (instrument === undefined) {
         refuse(`Currency pair not supported ${symbol}`, symbol)
         continue
@@ -164,6 +172,10 @@ export class KrakenVenue implements SimulatedVenue {
       const snapshot = topic.channel === 'trade' ? params.snapshot === true : params.snapshot !== false
       acknowledge(`${describe(topic)},"snapshot":${snapshot}`)
       session.topics.set(key, topic)
+      if (!connection.delivers(RECORDED_CHANNELS[topic.channel] ?? 'trade', symbol)) {
+        session.topics.delete(key)
+        continue
+      }
       this.#begin(session, topic, instrument, snapshot, now)
     }
   }
