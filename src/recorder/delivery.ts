@@ -149,13 +149,14 @@ export class Delivery {
   }
 
   status(): SubscriptionStatus[] {
+    const heard = this.#heard()
     return this.#sessions.flatMap(({ followed }) =>
       followed.map((one) => ({
         instrument: `${this.#venue}:${one.topic.symbol}`,
         channel: one.topic.channel,
         state: one.state,
         reason: reasonOf(one),
-        missing: this.#isMissing(one),
+        missing: this.#isMissing(one, heard),
       })),
     )
   }
@@ -306,12 +307,18 @@ export class Delivery {
   }
 
   /** A trade of a quiet market may be late: it is missed after its time, or when nothing at all came of the instrument. */
-  #isMissing(one: Followed): boolean {
+  #isMissing(one: Followed, heard: ReadonlySet<string>): boolean {
     if (one.state === 'refused') return true
     if (one.ever) return false
-    if (one.topic.channel !== 'trade' || one.limitMs !== this.#silenceMs.trade) return true
-    const all = this.#sessions.flatMap(({ followed }) => followed)
-    return !all.some(({ topic, ever }) => ever && topic.symbol === one.topic.symbol)
+    const inTime = one.topic.channel === 'trade' && one.limitMs === this.#silenceMs.trade
+    return !(inTime && heard.has(one.topic.symbol))
+  }
+
+  /** Symbols of which anything came. */
+  #heard(): Set<string> {
+    const heard = new Set<string>()
+    for (const { followed } of this.#sessions) for (const { ever, topic } of followed) if (ever) heard.add(topic.symbol)
+    return heard
   }
 }
 

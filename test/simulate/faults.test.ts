@@ -105,6 +105,8 @@ describe('the simulator refuses', () => {
     ['a rate of nothing', { rate: 0 }, 'TF_USAGE'],
     ['a speed below zero', { speed: -1 }, 'TF_USAGE'],
     ['a port that is none', { port: 70_000 }, 'TF_USAGE'],
+    ['silence of a channel that there is not', { faults: { silent: ['funding'] } }, 'TF_USAGE'],
+    ['a large frame of no bytes', { faults: { largeFrameAfter: { frames: 1, bytes: 0 } } }, 'TF_USAGE'],
     ['a fault every 0 frames', { faults: { skipEvery: 0 } }, 'TF_USAGE'],
     ['a capture that is not there', { capture: '/nowhere/at/all.gz' }, 'TF_NO_FILE'],
     ['a file that is no capture', { capture: 'package.json' }, 'TF_UNKNOWN_FORMAT'],

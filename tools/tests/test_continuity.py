@@ -75,6 +75,8 @@ def snapshot(last: int, *, conn: int = 0, flags: int = SNAP) -> bytes:
         "gap of connection",
         "gap of journal",
         "other's gap",
+        "gap of a refused subscription",
+        "gap of a silent subscription",
         "reopened",
         "split",
     ],
