@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { TickforgeError } from '../../errors.ts'
 import { CHANNELS, type Channel } from '../../feeds/feed.ts'
 import type { Durability } from '../../native/binding.ts'
@@ -21,7 +21,7 @@ interface Options {
   ringMb: number
   durability: Durability
   duration?: number
-  silence?: Partial<Record<Channel, number>>
+  silence?: string
   json?: boolean
 }
 
@@ -50,7 +50,6 @@ export function addRecord(program: Command): void {
     .option(
       '--silence <times>',
       'report a subscription that delivers nothing for so long: 30s, or trade=10m,quote=1m,book=1m (the default)',
-      silence,
     )
     .option('--json', 'print a line of JSON on what recovery found, and one on what was recorded')
     .action(record)
@@ -60,12 +59,15 @@ export function addRecord(program: Command): void {
 function silence(value: string): Partial<Record<Channel, number>> {
   const times: Partial<Record<Channel, number>> = {}
   for (const part of value.split(',')) {
-    const [name, time, ...more] = part.includes('=') ? part.split('=') : ['', part]
-    const ms = duration(time ?? '') * 1000
-    const channels = name === '' ? CHANNELS : CHANNELS.filter((channel) => channel === name)
-    if (channels.length === 0 || more.length > 0 || !(ms > 0))
-      throw new InvalidArgumentError('a time such as 30s was expected, or times by channel: trade=10m,book=1m')
-    for (const channel of channels) times[channel] = ms
+    const [, name, time = ''] = /^(?:(trade|quote|book)=)?(\d+(?:\.\d+)?(?:ms|s|m|h)?)$/.exec(part) ?? []
+    const ms = time === '' ? 0 : duration(time) * 1000
+    if (!(ms > 0)) {
+      throw new TickforgeError(
+        'TF_USAGE',
+        `--silence: '${part}' is no time such as 30s, nor one of a channel: book=30s`,
+      )
+    }
+    for (const channel of CHANNELS) if (name === undefined || name === channel) times[channel] = ms
   }
   return times
 }
@@ -106,7 +108,7 @@ async function record(instruments: string[], options: Options): Promise<void> {
     ringBytes: options.ringMb * 1024 * 1024,
     flushIntervalMs: options.flushMs,
     durability: options.durability,
-    ...(options.silence === undefined ? {} : { silenceMs: options.silence }),
+    ...(options.silence === undefined ? {} : { silenceMs: silence(options.silence) }),
   })
   recorder.on('warning', warn)
   recorder.on('failed', (error) => run.fail(error))
