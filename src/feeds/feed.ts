@@ -99,6 +99,11 @@ export interface Normalizer {
   frame(connection: number, bytes: Uint8Array, binary: boolean): void
   /** A REST answer's body. `path` as asked for, with query. */
   rest(connection: number, path: string, body: Uint8Array): void
+  /**
+   * There is no answer to a request: it was refused, or failed, or was too large; `beginning` is then what there was of it, and
+   * is kept as text. What depends on the answer is doubtful, and asked for again in time.
+   */
+  restFailed(connection: number, path: string, beginning?: Uint8Array): void
   /** The connection is lost or given up: what is missing from `tsLastGood` on (ns) will be a gap of this cause. */
   interrupted(connection: number, cause: number): void
   /** The session ends: writes the gaps that are still open. */
@@ -180,6 +185,16 @@ export interface Adapter {
   createNormalizer(context: NormalizerContext): Normalizer
 }
 
+/** What a venue lets one address ask by REST. */
+export interface RestLimits {
+  /** Venues that count together have one name here. */
+  readonly pool: string
+  /** In the venue's own units. */
+  readonly weightPerMinute: number
+  /** Weight of a request, by its path with query. */
+  weightOf(path: string): number
+}
+
 /** One venue: its protocols, oldest first, and how captures of other recorders name it. */
 export interface Venue {
   /** 'binance', 'binance-usdm': the part before the colon of an instrument. */
@@ -189,6 +204,9 @@ export interface Venue {
   readonly adapters: readonly Adapter[]
   /** Exchange names in cryptofeed's captures. */
   readonly cryptofeedNames: readonly string[]
+  readonly rest: RestLimits
+  /** What the venue says by REST when it does not know a symbol. */
+  readonly unknownSymbol?: RegExp
   /** REST paths that are asked for at the start of a session for the definitions of `symbols`. */
   definitionPaths(symbols: readonly string[]): readonly string[]
   /** How the venue spells a symbol that people know by another name; undefined if it may be right as it is. */

@@ -167,6 +167,14 @@ export abstract class FrameNormalizer<State extends ConnectionState = Connection
     this.#attempt(this.#begin(id), body, false, path)
   }
 
+  restFailed(id: number, path: string, beginning?: Uint8Array): void {
+    const state = this.#connections.get(id)
+    if (beginning !== undefined) {
+      this.#refuse(this.#begin(id), beginning, false, TextReason.unparseable, 'an answer was too large', path)
+      this.#publish()
+    } else if (state !== undefined) this.answerRefused(state, path)
+  }
+
   unreadable(id: number, bytes: Uint8Array, why: string): void {
     const state = this.#begin(id)
     this.counters.frames++

@@ -33,6 +33,11 @@ export class ReceiveClock implements Stamp {
 const scratch64 = new BigInt64Array(1)
 const scratch32 = new Int32Array(scratch64.buffer)
 
+/** Milliseconds since 1970, for dates that a venue gives. */
+export function wallMs(): number {
+  return Date.now()
+}
+
 /** Milliseconds of a clock that never steps, for intervals. */
 export function monotonicMs(): number {
   return performance.now()

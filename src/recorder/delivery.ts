@@ -121,6 +121,16 @@ export class Delivery {
     for (const answer of answers) this.#answered(answer)
   }
 
+  /** The venue does not know the symbol, though it may have acknowledged a subscription of it. */
+  unknown(symbol: string, reason: string): void {
+    this.#collect()
+    const meant = this.#sessions
+      .flatMap(({ followed }) => followed)
+      .filter(({ topic, state }) => topic.symbol === symbol && state !== 'refused' && state !== 'delivering')
+    for (const one of meant) this.#refuse(one, reason)
+    if (meant.length > 0) this.#hooks.refused()
+  }
+
   /** Looks at what came and what did not; a few times a second. May throw what writing a record throws. */
   tick(): void {
     this.#look()

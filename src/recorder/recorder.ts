@@ -1,5 +1,5 @@
 // Venues in, one journal out: wires sessions, normalisers and the journal together, and stops them in order.
-import { EventEmitter } from 'node:events'
+import { EventEmitter, setMaxListeners } from 'node:events'
 import { TickforgeError } from '../errors.ts'
 import type {
   Adapter,
@@ -22,9 +22,12 @@ import { addCounters } from './counters.ts'
 import { Delivery, type SubscriptionStatus } from './delivery.ts'
 import { Journal } from './journal.ts'
 import { RING_BYTES_DEFAULT, type TimeWords } from './producer.ts'
-import { RestClient, VenueRefusal } from './rest.ts'
+import { RepeatedWarnings } from './repeats.ts'
+import type { RestCounters } from './rest.ts'
+import { RestPools } from './rest-pool.ts'
 import { RingFull } from './ring-memory.ts'
 import { Session } from './session.ts'
+import { VenueRest } from './venue-rest.ts'
 
 export interface RecorderOptions {
   directory: string
@@ -61,6 +64,8 @@ export interface RecorderStatus {
   waits: number
   /** Records, and frames that nobody read, that were refused because ring and disk were full. The log holds as many. */
   dropped: bigint
+  /** What was asked of the venues by REST. */
+  rest: RestCounters
   /** What nothing was received of. */
   missing: SubscriptionStatus[]
 }
@@ -71,13 +76,11 @@ interface VenueRun {
   normalizer: Normalizer
   sessions: Session[]
   delivery: Delivery
-  rest: RestClient
+  rest: VenueRest
 }
 
 /** How often the writer is looked after while nothing arrives. */
 const CHECK_MS = 250
-/** Recording starts without the venue's definitions rather than late: they only add tick sizes and names. */
-const DEFINITION_ATTEMPTS = 3
 
 /**
  * Events: 'warning' (message: string), 'failed' (error: TickforgeError): recording cannot go on; stop() is still to be called.
@@ -88,6 +91,7 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
   readonly #clock = new ReceiveClock()
   readonly #abort = new AbortController()
   readonly #runs: VenueRun[]
+  readonly #pools = new RestPools()
   #failed = false
   #check: NodeJS.Timeout | undefined
   #diskFull = false
@@ -97,6 +101,8 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
   /** Checks the options and opens the journal. Throws TF_UNKNOWN_VENUE, TF_UNKNOWN_SYMBOL, TF_LOCKED ... */
   constructor(options: RecorderOptions) {
     super()
+    // Every request waits for it.
+    setMaxListeners(0, this.#abort.signal)
     const wanted = groupByVenue(options.instruments, options.channels ?? CHANNELS).map(([venue, subscriptions]) => ({
       venue,
       subscriptions,
@@ -118,18 +124,13 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
     )
   }
 
-  /** Asks for definitions, then connects. Resolves when all connections were tried once; recording goes on until stop(). */
+  /** Connects, and asks for definitions meanwhile. Recording goes on until stop(). */
   async start(): Promise<void> {
     this.#check = setInterval(() => {
       this.#guard(() => this.#checkJournal())
       if (!this.#journal.drops && !this.#failed) this.#guard(() => this.#checkDelivery())
     }, CHECK_MS)
-    await Promise.all(
-      this.#runs.map(async (run) => {
-        await this.#define(run)
-        this.#connect(run)
-      }),
-    )
+    for (const run of this.#runs) this.#begin(run)
   }
 
   /** Closes connections and journal in order: what was received is on the disk when it resolves. Throws the writer's error. */
@@ -155,6 +156,7 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
       sessions: sessions.length,
       waits: this.#journal.waits,
       dropped: this.#journal.dropped,
+      rest: sumOf(this.#runs.map((run) => run.rest.counters)),
       missing: this.subscriptions().filter(({ missing }) => missing),
     }
   }
@@ -174,7 +176,7 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
       if (diskFull) this.emit('warning', `waiting for disk space, in memory meanwhile: ${stalled}`)
       else if (!this.#journal.drops) this.emit('warning', 'the disk has space again: nothing was lost')
     }
-    if (this.#journal.drops && this.#goOn()) for (const run of this.#runs) this.#comeBack(run)
+    if (this.#journal.drops && this.#goOn()) for (const run of this.#runs) this.#begin(run)
   }
 
   #checkDelivery(): void {
@@ -219,15 +221,11 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
     return true
   }
 
-  /** Asks for the definitions anew, since some may be lost, and connects. */
-  async #comeBack(run: VenueRun): Promise<void> {
+  /** Connects, and asks for the definitions; after a loss again, since some may be lost. They do not wait for each other. */
+  #begin(run: VenueRun): void {
     for (const session of run.sessions) session.settle()
-    try {
-      await this.#define(run)
-    } catch (error) {
-      this.emit('warning', messageOf(error))
-    }
     this.#connect(run)
+    void run.rest.define([...new Set(run.sessions.flatMap((session) => session.symbols))])
   }
 
   /** What is left to write when the last connection is closed. */
@@ -264,7 +262,17 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
       normalizer,
       sessions: [],
       delivery,
-      rest: new RestClient(endpoints.rest, this.#abort.signal, warn),
+      rest: new VenueRest(venue, endpoints.rest, this.#pools.of(venue.rest), normalizer, this.#abort.signal, {
+        feed: (act) =>
+          this.#guard(() => {
+            this.#clock.now()
+            act()
+            this.#carryOut(run)
+          }),
+        isOpen: (connection) => run.sessions.some((session) => session.connection === connection),
+        unknown: (symbol, reason) => this.#guard(() => delivery.unknown(symbol, reason)),
+        warnings: new RepeatedWarnings(warn),
+      }),
     }
     const hooks = {
       nextConnection: this.#journal.nextConnection,
@@ -297,26 +305,6 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
     return run
   }
 
-  /** Asks for the venue's definitions. Throws TF_UNKNOWN_SYMBOL. */
-  async #define(run: VenueRun): Promise<void> {
-    const symbols = [...new Set(run.sessions.flatMap((session) => session.symbols))]
-    for (const path of run.venue.definitionPaths(symbols)) {
-      try {
-        await this.#rest(run, path, 0, DEFINITION_ATTEMPTS)
-      } catch (error) {
-        if (this.#abort.signal.aborted) return
-        // Other refusals (a country that is not served, a server without definitions) say nothing of the symbols.
-        if (error instanceof VenueRefusal && error.status === 400) {
-          throw new TickforgeError(
-            'TF_UNKNOWN_SYMBOL',
-            `${run.venue.name} does not know one of ${symbols.join(', ')}: ${error.message}`,
-          )
-        }
-        this.emit('warning', `${run.venue.name}: recording without the venue's definitions: ${messageOf(error)}`)
-      }
-    }
-  }
-
   /** Not while records are refused: whoever ends that connects. */
   #connect(run: VenueRun): void {
     if (this.#abort.signal.aborted || this.#journal.drops) return
@@ -339,27 +327,8 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
     } else if (request.kind === 'reconnect') {
       run.sessions.some((session) => session.reconnect(request.connection, request.reason))
     } else {
-      this.#rest(run, request.path, request.connection).catch((error: unknown) => {
-        if (this.#abort.signal.aborted) return
-        this.emit('warning', `${run.venue.name}: no ${request.purpose}: ${messageOf(error)}`)
-        // Without the snapshot the book stays unknown: a new connection starts it over.
-        run.sessions.some((session) => session.reconnect(request.connection, `no ${request.purpose}`))
-      })
+      run.rest.ask(request)
     }
-  }
-
-  async #rest(run: VenueRun, path: string, connection: number, attempts?: number): Promise<void> {
-    const received = (body: Uint8Array): void =>
-      this.#guard(() => {
-        this.#clock.now()
-        run.normalizer.rest(connection, path, body)
-        this.#carryOut(run)
-      })
-    // An answer for a connection that is gone would join nothing: the one that follows asks for its own.
-    const wanted = (): boolean =>
-      !this.#abort.signal.aborted &&
-      (connection === 0 || run.sessions.some((session) => session.connection === connection))
-    await run.rest.get(path, received, { wanted, ...(attempts === undefined ? {} : { attempts }) })
   }
 
   #guard(act: () => void): void {
@@ -395,8 +364,10 @@ function isPassing(reason: string): boolean {
   return /too many|limit|rate|exceed|temporar|unavailable|maintenance|try again/i.test(reason)
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+function sumOf(all: readonly RestCounters[]): RestCounters {
+  const sum: RestCounters = { requests: 0, retried: 0, failed: 0, limited: 0, tooLarge: 0 }
+  for (const counters of all) for (const name of Object.keys(sum) as (keyof RestCounters)[]) sum[name] += counters[name]
+  return sum
 }
 
 function groupByVenue(instruments: readonly string[], channels: readonly Channel[]): [Venue, Subscription[]][] {

@@ -13,6 +13,7 @@ import { instrumentSpecs, type SimulatedVenueName } from './instruments.ts'
 import { SyntheticMarket } from './market.ts'
 import { Playback, type PlaybackState } from './playback.ts'
 import { Random } from './random.ts'
+import { checkRestFault, type RestFaultOptions, RestFaults } from './rest-faults.ts'
 import { venueKind } from './venues/index.ts'
 import type { VenueFacts } from './venues/venue.ts'
 
@@ -41,6 +42,7 @@ export interface SimulatorOptions {
   /** How long a capture's frames wait where it has a REST answer that no client has asked for yet, ms. 1000 if absent. */
   restWaitMs?: number
   faults?: FaultOptions
+  restFault?: RestFaultOptions
   /** Interval of WebSocket pings in place of the venue's own, ms. */
   pingEveryMs?: number
 }
@@ -75,6 +77,7 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
   const port = options.port ?? 0
   if (!(Number.isInteger(port) && port >= 0 && port <= 65535)) throw usage('port', port, 'a port from 0 to 65535')
   if (options.faults !== undefined) checkFaults(options.faults)
+  if (options.restFault !== undefined) checkRestFault(options.restFault)
   const seed = options.seed ?? 1
   const paths = options.capture === undefined ? [] : [options.capture].flat()
   let driver: Driver
@@ -139,6 +142,7 @@ class SimulatorServer implements Simulator {
   })
   readonly #connections = new Map<ClientConnection, { pingedMs: number; answeredMs: number }>()
   readonly #random: Random
+  readonly #restFaults: RestFaults | undefined
   #timer: NodeJS.Timeout | undefined
   #tickedMs = 0
   #host = ''
@@ -149,6 +153,7 @@ class SimulatorServer implements Simulator {
     this.#facts = facts
     this.#driver = driver
     this.#options = options
+    this.#restFaults = options.restFault === undefined ? undefined : new RestFaults(options.restFault)
     this.#random = new Random((options.seed ?? 1) ^ 0x66617574)
     this.#http = createServer((request, response) => void this.#answer(request, response))
     this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
@@ -205,6 +210,7 @@ class SimulatorServer implements Simulator {
       response.writeHead(400).end()
       return
     }
+    if (this.#restFaults?.answer(url, response) === true) return
     const { answer, delivered } = await this.#driver.rest(url)
     response.on('close', delivered)
     response.writeHead(answer.status, { 'content-type': 'application/json;charset=UTF-8' })

@@ -7,7 +7,7 @@ import { verify } from '../../src/log/verify.ts'
 import { Journal } from '../../src/recorder/journal.ts'
 import { Recorder, type RecorderOptions } from '../../src/recorder/recorder.ts'
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../src/simulate/simulator.ts'
-import { codeOf, codeThrown } from '../helpers/error-codes.ts'
+import { codeThrown } from '../helpers/error-codes.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { HandWriter, type JsonRecord, NOON, readAll, readSoFar } from '../helpers/logs.ts'
 import { type TestRecorder, testRecorder } from '../helpers/recorders.ts'
@@ -59,18 +59,6 @@ describe('a recorder', () => {
     expect(refusal({}, directory)).toBe('nothing was thrown')
   })
 
-  it('says so when the venue does not know the symbol', async () => {
-    const simulator = await market({ venue: 'binance', symbols: ['BTCUSDT'] })
-    const { recorder } = testRecorder({
-      directory: temporaryDirectory(),
-      instruments: ['binance:BTCUSDT', 'binance:NOPEUSDT'],
-      endpoints: { binance: simulator.endpoints },
-    })
-    const error = await recorder.start().catch((thrown: unknown) => thrown)
-    expect(codeOf(error)).toBe('TF_UNKNOWN_SYMBOL')
-    expect((error as Error).message).toContain('NOPEUSDT')
-  })
-
   it('does not blame the symbol where the venue serves nobody', async () => {
     const server = createServer((_, response) => response.writeHead(451).end('{"msg":"restricted location"}'))
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -82,7 +70,8 @@ describe('a recorder', () => {
       endpoints: { binance: { websocket: `ws://${address}`, rest: `http://${address}` } },
     })
     await recorder.start()
-    expect(warnings.join('\n')).toContain('HTTP 451 {"msg":"restricted location"}')
+    await eventually('the refusal', () => warnings.join('\n').includes('HTTP 451 {"msg":"restricted location"}'))
+    expect(recorder.subscriptions().every(({ state }) => state !== 'refused')).toBe(true)
     await recorder.stop()
   })
 

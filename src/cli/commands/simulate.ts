@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { TickforgeError } from '../../errors.ts'
 import type { FaultOptions } from '../../simulate/faults.ts'
+import { REST_FAULTS, REST_TARGETS, type RestFaultOptions, type RestTarget } from '../../simulate/rest-faults.ts'
 import { createSimulator, type Simulator } from '../../simulate/simulator.ts'
 import { list, port, positive } from '../options.ts'
 import { clearProgress, count, print, progress, toJson } from '../output.ts'
@@ -29,6 +30,8 @@ interface Options {
   refuse?: string[]
   shareMax?: number
   faultLimit?: number
+  restFault?: Pick<RestFaultOptions, 'kind' | 'status' | 'retryAfter'>
+  restFaultOn: RestTarget
   json?: boolean
 }
 
@@ -66,6 +69,12 @@ export function addSimulate(program: Command): void {
     .option('--silent <list>', 'fault: acknowledge and never deliver: trade, book:BTCUSDT', list)
     .option('--refuse <list>', 'fault: refuse these symbols', list)
     .option('--share-max <instruments>', 'fault: refuse requests for more instruments than this', positive)
+    .option(
+      '--rest-fault <kind>',
+      `fault: answer REST requests with ${REST_FAULTS.join(', ')}; refuse:STATUS:RETRY-AFTER`,
+      restFault,
+    )
+    .option('--rest-fault-on <what>', `${REST_TARGETS.join(', ')}`, 'depth')
     .option('--fault-limit <times>', 'each fault happens at most so often', positive)
     .option('--json', 'print one JSON line when listening')
     .action(simulate)
@@ -85,6 +94,16 @@ function large(value: string): { frames: number; bytes: number } {
   const parts = /^(\d+):(\d+)$/.exec(value)
   if (parts === null) throw new InvalidArgumentError('FRAMES:BYTES was expected, such as 1000:20000000')
   return { frames: Number(parts[1]), bytes: Number(parts[2]) }
+}
+
+/** 'bomb', 'refuse:429', 'refuse:418:120'. What makes no sense is refused when the simulator is made. */
+function restFault(value: string): Pick<RestFaultOptions, 'kind' | 'status' | 'retryAfter'> {
+  const [kind, status, ...retryAfter] = value.split(':')
+  return {
+    kind: kind as RestFaultOptions['kind'],
+    ...(status === undefined ? {} : { status: Number(status) }),
+    ...(retryAfter.length === 0 ? {} : { retryAfter: retryAfter.join(':') }),
+  }
 }
 
 function faults(options: Options): FaultOptions {
@@ -119,6 +138,15 @@ async function simulate(options: Options): Promise<void> {
     acks: options.acks ?? false,
     repeat: options.repeat ?? false,
     faults: faults(options),
+    ...(options.restFault === undefined
+      ? {}
+      : {
+          restFault: {
+            ...options.restFault,
+            target: options.restFaultOn,
+            ...(options.faultLimit === undefined ? {} : { limit: options.faultLimit }),
+          },
+        }),
     ...(options.symbols === undefined ? {} : { symbols: options.symbols }),
     ...(options.capture === undefined ? {} : { capture: options.capture }),
   })

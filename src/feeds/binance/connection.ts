@@ -10,6 +10,8 @@ import { ownerOf, RecentIds } from './owner.ts'
 const SYMBOL_BYTES_MAX = 64
 /** Updates that go by before a snapshot is asked for again when the first answer was of no use. */
 export const PATIENCE = 500
+/** The same when a snapshot was too old to join: the next one is newer. Grows like the other. */
+export const STALE_PATIENCE = 4
 
 /** What a frame is about. `other` has no record type and stays text. */
 export type FrameKind = 'trade' | 'aggTrade' | 'bookTicker' | 'depth' | 'partialDepth' | 'serverShutdown' | 'other'
@@ -33,6 +35,10 @@ export interface SymbolState {
   pause: number
   /** The pause after the next answer that is of no use. */
   patience: number
+  /** A snapshot came, and has not joined so far. */
+  answered: boolean
+  /** The pause after the next snapshot that does not join. */
+  stalePatience: number
 }
 
 /** One stream of a combined connection: "btcusdt@depth@100ms". */
@@ -124,6 +130,8 @@ export class BinanceConnection implements ConnectionState {
         lastHigh: this.lastHigh,
         pause: 0,
         patience: PATIENCE,
+        answered: false,
+        stalePatience: STALE_PATIENCE,
       }
       this.#states.set(symbol, state)
     }

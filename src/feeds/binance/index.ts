@@ -1,6 +1,6 @@
 // Binance: spot (also of Binance.US), USD-M and COIN-M futures.
 import { Integrity } from '../../records/layout.ts'
-import type { Adapter, Venue } from '../feed.ts'
+import type { Adapter, RestLimits, Venue } from '../feed.ts'
 import { COINM_MARKET, type Market, SPOT_MARKET, USDM_MARKET } from './market.ts'
 import { BinanceNormalizer } from './normalizer.ts'
 import { planConnections, type Route } from './plan.ts'
@@ -44,12 +44,25 @@ function spotDefinitions(symbols: readonly string[]): string[] {
   return [`${SPOT_MARKET.exchangeInfoPath}?symbols=${encodeURIComponent(JSON.stringify(symbols))}`]
 }
 
+const weightOf = (market: Market) => (path: string) => {
+  const asked = new URL(path, 'http://localhost')
+  if (asked.pathname !== market.depthPath) return market.infoWeight
+  return market.depthWeight(Number.parseInt(asked.searchParams.get('limit') ?? '', 10) || market.depthLimit)
+}
+
+/** 6,000 a minute and address. */
+const SPOT_REST: RestLimits = { pool: 'binance', weightPerMinute: 6000, weightOf: weightOf(SPOT_MARKET) }
+/** USD-M and COIN-M count together since 2026. */
+const FUTURES_REST = { pool: 'binance-futures', weightPerMinute: 2400 }
+
 export const binance: Venue = {
   name: 'binance',
   title: 'Binance spot',
   endpoints: { websocket: 'wss://stream.binance.com:9443', rest: 'https://api.binance.com' },
   adapters: [adapter('binance-spot', SPOT_MARKET, COMBINED, PLAIN_PATHS)],
   cryptofeedNames: ['BINANCE'],
+  rest: SPOT_REST,
+  unknownSymbol: /"code":\s*-1121\b/,
   definitionPaths: spotDefinitions,
   exampleSymbol: 'BTCUSDT',
   isSymbol: isStreamSymbol,
@@ -58,6 +71,7 @@ export const binance: Venue = {
 export const binanceUs: Venue = {
   ...binance,
   name: 'binance-us',
+  rest: { ...SPOT_REST, pool: 'binance-us' },
   title: 'Binance.US',
   endpoints: { websocket: 'wss://stream.binance.us:9443', rest: 'https://api.binance.us' },
   cryptofeedNames: ['BINANCE_US'],
@@ -72,6 +86,7 @@ export const binanceUsdm: Venue = {
     adapter('binance-usdm-2', USDM_MARKET, USDM_SPLIT_ROUTES, SPLIT_PATHS),
   ],
   cryptofeedNames: ['BINANCE_FUTURES'],
+  rest: { ...FUTURES_REST, weightOf: weightOf(USDM_MARKET) },
   definitionPaths: (symbols) => (symbols.length === 0 ? [] : [USDM_MARKET.exchangeInfoPath]),
   exampleSymbol: 'BTCUSDT',
   isSymbol: isStreamSymbol,
@@ -84,6 +99,7 @@ export const binanceCoinm: Venue = {
   // Its streams were not split: they are on /stream and /ws as before.
   adapters: [adapter('binance-coinm-1', COINM_MARKET, COMBINED, PLAIN_PATHS)],
   cryptofeedNames: ['BINANCE_DELIVERY'],
+  rest: { ...FUTURES_REST, weightOf: weightOf(COINM_MARKET) },
   definitionPaths: (symbols) => (symbols.length === 0 ? [] : [COINM_MARKET.exchangeInfoPath]),
   exampleSymbol: 'BTCUSD_PERP',
   isSymbol: (symbol) => /^[A-Z0-9]+_(PERP|\d{6})$/.test(symbol),

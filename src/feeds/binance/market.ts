@@ -12,6 +12,9 @@ export interface Market {
   /** REST path of the order book without its query, and the most levels that it gives. */
   readonly depthPath: string
   readonly depthLimit: number
+  /** Weight of a book of so many levels, and of exchangeInfo, in the venue's budget. */
+  depthWeight(limit: number): number
+  readonly infoWeight: number
   readonly exchangeInfoPath: string
   /** A definition before anything is known of the instrument but its symbol. */
   defaults(symbol: string): Definition
@@ -42,6 +45,8 @@ export const SPOT_MARKET: Market = {
   depthStream: 'depth@100ms',
   depthPath: '/api/v3/depth',
   depthLimit: 5000,
+  depthWeight: (limit) => (limit <= 100 ? 5 : limit <= 500 ? 25 : limit <= 1000 ? 50 : 250),
+  infoWeight: 20,
   exchangeInfoPath: '/api/v3/exchangeInfo',
   defaults: () => SPOT,
 }
@@ -52,6 +57,8 @@ export const USDM_MARKET: Market = {
   depthStream: 'depth@0ms',
   depthPath: '/fapi/v1/depth',
   depthLimit: 1000,
+  depthWeight: (limit) => (limit <= 50 ? 2 : limit <= 100 ? 5 : limit <= 500 ? 10 : 20),
+  infoWeight: 1,
   exchangeInfoPath: '/fapi/v1/exchangeInfo',
   defaults: (symbol) => (DELIVERY.test(symbol) ? FUTURE : PERPETUAL),
 }

@@ -47,6 +47,7 @@ import {
   eventKinds,
   type FrameKind,
   PATIENCE,
+  STALE_PATIENCE,
   type StreamState,
   type SymbolState,
 } from './connection.ts'
@@ -365,9 +366,12 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     const symbol = asked.searchParams.get('symbol')
     if (asked.pathname !== this.#market.depthPath || symbol === null) return
     const state = connection.symbol(symbol)
+    if (!state.requested) return
     state.requested = false
     state.pause = state.patience
     state.patience = Math.min(state.patience * 2, PATIENCE_MAX)
+    // Nobody knows when there will be a snapshot: what is built without one is no book.
+    if (!state.continuity.joined) this.#setSuspect(state, true)
   }
 
   #restBook(connection: BinanceConnection, asked: string | null): ReadResult {
@@ -382,6 +386,7 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     const id = this.#snapshot(connection, symbol, Flag.snapshot | Flag.rest)
     symbol.requested = false
     symbol.patience = PATIENCE
+    symbol.answered = true
     symbol.continuity.snapshot(id)
     this.#resync(connection, symbol)
     return READ
@@ -432,9 +437,17 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
   #resync(connection: BinanceConnection, symbol: SymbolState): void {
     if (symbol.continuity.joined) {
       if (symbol.suspect) this.#setSuspect(symbol, false)
+      symbol.answered = false
+      symbol.stalePatience = STALE_PATIENCE
       return
     }
     if (symbol.requested || !symbol.continuity.needsSnapshot) return
+    if (symbol.answered) {
+      symbol.answered = false
+      symbol.pause = symbol.stalePatience
+      if (symbol.stalePatience > STALE_PATIENCE) this.#setSuspect(symbol, true)
+      symbol.stalePatience = Math.min(symbol.stalePatience * 2, PATIENCE_MAX)
+    }
     if (symbol.pause > 0) {
       symbol.pause--
       return

@@ -67,6 +67,9 @@ export const coinbase: Venue = {
   endpoints: { websocket: 'wss://advanced-trade-ws.coinbase.com', rest: 'https://api.coinbase.com' },
   adapters: [adapter],
   cryptofeedNames: ['COINBASE'],
+  // Ten a second for public endpoints.
+  rest: { pool: 'coinbase', weightPerMinute: 600, weightOf: () => 1 },
+  unknownSymbol: /product/i,
   definitionPaths: (symbols) => [
     `/api/v3/brokerage/market/products?${symbols.map((s) => `product_ids=${encodeURIComponent(s)}`).join('&')}`,
   ],

@@ -10,6 +10,8 @@ export const kraken: Venue = {
   adapters: [krakenV1, krakenV2],
   cryptofeedNames: ['KRAKEN'],
   // Definitions come in the stream (v2), or are seen from the numbers themselves (v1).
+  // The public REST interface allows about one call a second.
+  rest: { pool: 'kraken', weightPerMinute: 60, weightOf: () => 1 },
   definitionPaths: () => [],
   // v1 and the REST interface have names of their own for two currencies; v2 refuses them.
   otherSpelling: (symbol) => {
