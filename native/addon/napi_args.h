@@ -1,5 +1,5 @@
-// Arguments in, errors out. A bad argument is a TypeError that names the option; a failed operation is an Error with
-// the properties code, path and errno.
+// Arguments in, errors out. A bad option is a TypeError with the code TF_USAGE that names it; a failed operation is an Error
+// with the properties code, path and errno.
 #pragma once
 
 #include <napi.h>
@@ -105,7 +105,11 @@ class OptionReader {
 
   /// Throws a TypeError, unless one was thrown already.
   void fail(const std::string& message) {
-    if (!failed_) throw_type_error(env_, std::string(what_) + " " + message);
+    if (!failed_) {
+      Napi::Error error = Napi::TypeError::New(env_, std::string(what_) + " " + message);
+      error.Set("code", Napi::String::New(env_, "TF_USAGE"));
+      error.ThrowAsJavaScriptException();
+    }
     failed_ = true;
   }
 

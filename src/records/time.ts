@@ -3,10 +3,19 @@ import { TickforgeError } from '../errors.ts'
 
 const ISO = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}:?\d{2})?)?$/
 const NS_PER_SECOND = 1_000_000_000n
+/** Receive times that a record can have: an i64 of ns, of which the least one means none. 1677-09-21 to 2262-04-11. */
+export const TIME_MIN = -(2n ** 63n) + 1n
+export const TIME_MAX = 2n ** 63n - 1n
+
+/** The time that a record can have which is nearest to this one. */
+export function clampTime(ns: bigint): bigint {
+  if (ns < TIME_MIN) return TIME_MIN
+  return ns > TIME_MAX ? TIME_MAX : ns
+}
 
 /** Nanoseconds of a time. Without a zone it is UTC. Throws TF_BAD_TIME naming `option`. */
 export function parseTime(text: string, option: string): bigint {
-  if (/^-?\d{1,19}$/.test(text) && !/^\d{4}$/.test(text)) return BigInt(text)
+  if (/^-?\d{1,40}$/.test(text) && !/^\d{4}$/.test(text)) return BigInt(text)
   const parts = ISO.exec(text.trim())
   if (parts === null) throw new TickforgeError('TF_BAD_TIME', `${option}: '${text}' is not a time`)
   const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '', zone = 'Z'] = parts
@@ -18,8 +27,9 @@ export function parseTime(text: string, option: string): bigint {
     number,
     number,
   ]
-  const ms = Date.UTC(fields[0], fields[1] - 1, fields[2], fields[3], fields[4], fields[5])
-  const back = new Date(ms)
+  // Date.UTC takes the years 0 to 99 for 1900 to 1999.
+  const back = new Date(Date.UTC(2000, 0, 1, fields[3], fields[4], fields[5]))
+  const ms = back.setUTCFullYear(fields[0], fields[1] - 1, fields[2])
   if (
     back.getUTCMonth() !== fields[1] - 1 ||
     back.getUTCDate() !== fields[2] ||
