@@ -12,7 +12,7 @@ import { Recorder } from '../recorder/recorder.ts'
 import { formatDuration, formatTime } from '../records/time.ts'
 import { createSimulators, type SimulatorOptions } from '../simulate/simulator.ts'
 import { statusLine } from './commands/record.ts'
-import { bytes, count, reportError, table } from './output.ts'
+import { bytes, count, fitted, outputIsTerminal, print, reportError, say, settleOutput, table } from './output.ts'
 
 const SECONDS = Number(process.env.TICKFORGE_DEMO_SECONDS ?? 15)
 const DIRECTORY = process.env.TICKFORGE_DEMO ?? 'data/demo'
@@ -25,10 +25,6 @@ const VENUES: (SimulatorOptions & { symbols: readonly string[] })[] = [
   { venue: 'kraken', symbols: ['BTC/USD', 'ETH/USD'], rate: 200, faults: { skipEvery: 400, limit: 1 } },
   { venue: 'coinbase', symbols: ['BTC-USD'], rate: 200, faults: { garbageEvery: 300, limit: 1 } },
 ]
-
-function say(text = ''): void {
-  process.stdout.write(`${text}\n`)
-}
 
 function heading(text: string): void {
   say(`\n── ${text} ${'─'.repeat(Math.max(3, 72 - text.length))}`)
@@ -61,11 +57,11 @@ async function record(): Promise<void> {
     say("  one update out and Coinbase's sends one frame that is no JSON")
     await recorder.start()
     const startedAt = performance.now()
-    const tty = process.stdout.isTTY === true
+    const tty = outputIsTerminal()
     while (failure === undefined && performance.now() - startedAt < SECONDS * 1000) {
       await new Promise((resolve) => setTimeout(resolve, tty ? 250 : Math.min(3000, SECONDS * 200)))
       const line = `  ${((performance.now() - startedAt) / 1000).toFixed(1).padStart(5)} s  ${statusLine(recorder.status())}`
-      if (tty) process.stdout.write(`\r\x1b[K${line.slice(0, process.stdout.columns - 1)}`)
+      if (tty) await print(`\r\x1b[K${fitted(line, process.stdout.columns)}`)
       else say(line)
     }
     if (tty) say()
@@ -88,7 +84,7 @@ function show(log: Log): void {
       count(one.books),
       String(one.gaps),
     ])
-    process.stdout.write(table(['  INSTRUMENT', 'TRADES', 'QUOTES', 'BOOKS', 'GAPS'], rows, new Set([1, 2, 3, 4])))
+    say(table(['  INSTRUMENT', 'TRADES', 'QUOTES', 'BOOKS', 'GAPS'], rows, new Set([1, 2, 3, 4])).trimEnd())
   }
 }
 
@@ -165,3 +161,5 @@ try {
 } catch (error) {
   reportError(error)
 }
+await settleOutput(true)
+process.exit()

@@ -1,5 +1,6 @@
 // The command line. Every command is a thin view on a part; errors end it with a code, a hint and an exit status.
 import { Command, CommanderError } from 'commander'
+import { ERRORS, TickforgeError } from '../errors.ts'
 import { VERSION } from '../version.ts'
 import { addExport } from './commands/export.ts'
 import { addImport } from './commands/import.ts'
@@ -12,13 +13,15 @@ import { addSimulate } from './commands/simulate.ts'
 import { addTail } from './commands/tail.ts'
 import { addVenues } from './commands/venues.ts'
 import { addVerify } from './commands/verify.ts'
-import { clearProgress, reportError } from './output.ts'
+import { message, print, reportError, settleOutput, warn } from './output.ts'
+import { wasToldToStop } from './signals.ts'
 
 const program = new Command('tickforge')
   .description('Records exchange market data exactly, and replays it.')
   .version(VERSION)
-  .showHelpAfterError('(see tickforge --help)')
   .exitOverride()
+  // Help goes out as any other text does; what is wrong with the arguments is said below, as an error with a code.
+  .configureOutput({ writeOut: (text) => void print(text), writeErr: (text) => message(text), outputError: () => {} })
   .addHelpText(
     'after',
     '\nExit codes: 0 done, 2 usage, 4 nothing there, 5 locked, 6 disk, 7 newer format, 8 damage found, 9 network. See docs/OPERATING.md.',
@@ -39,13 +42,24 @@ for (const add of [
 ]) {
   add(program)
 }
-for (const command of program.commands) command.exitOverride().showHelpAfterError()
+
+// What Node itself has to say goes the same way as all other messages: its own would end the process where they fail.
+process.removeAllListeners('warning')
+process.on('warning', (warning) => warn(`${warning.name}: ${warning.message}`))
 
 try {
   await program.parseAsync()
 } catch (error) {
-  clearProgress()
-  // Commander has printed its own message; its exit code is 1 for any misuse, ours is 2.
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2
-  else reportError(error)
+  if (!(error instanceof CommanderError)) reportError(error)
+  // Help that was asked for ends with 0. Without any command it is what a person needs, and an error all the same.
+  else if (error.code === 'commander.help') process.exitCode = ERRORS.TF_USAGE[0]
+  else if (error.exitCode !== 0) {
+    const usage = new TickforgeError('TF_USAGE', error.message.replace(/^error: /, ''))
+    const name = program.args[0]
+    const known = program.commands.some((command) => command.name() === name)
+    reportError(usage, `see \`tickforge ${known ? `${name} ` : ''}--help\``)
+  }
 }
+await settleOutput(!wasToldToStop() && (process.exitCode ?? 0) === 0)
+// Something that still waits, such as a reader that does not read, must not keep the process.
+process.exit()

@@ -2,14 +2,13 @@
 import { loadNative, type RecoveryReport, type Watermarks } from '../native/binding.ts'
 import { GapCause } from '../records/layout.ts'
 import { nameOf } from '../records/view.ts'
+import { after } from './long-timer.ts'
 import { clearProgress, count, printLine, progress, warn } from './output.ts'
-
-export const DURABILITY_HELP =
-  'when it is on the disk: batch (synced as it is written), an interval such as 50ms, or os (when the operating system likes)'
+import { type OnHangup, onStop } from './signals.ts'
 
 const STATUS_MS = 250
 
-/** From the start of a command to SIGINT, SIGTERM, its --duration or a failure. */
+/** From the start of a command to a signal, its --duration or a failure. */
 export class Run {
   #failure: { error: unknown } | undefined
   #end: () => void = () => undefined
@@ -18,12 +17,14 @@ export class Run {
   readonly #duration: number | undefined
 
   /** `duration` in seconds. */
-  constructor(duration: number | undefined) {
+  constructor(duration: number | undefined, onHangup: OnHangup) {
     this.#duration = duration
     this.#ended = new Promise((resolve) => {
       this.#end = resolve
     })
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, this.#end)
+    onStop(this.#end, onHangup)
+    // A defect somewhere ends the run in order: what was received is written, the segment closed, the lock given back.
+    process.on('uncaughtException', (error) => this.fail(error))
   }
 
   /** The first failure ends the run, and the command by end(). */
@@ -34,7 +35,7 @@ export class Run {
 
   /** Starts, and resolves when it is time to stop; never throws. */
   async until(start: () => Promise<void>, status: () => string): Promise<void> {
-    const timer = this.#duration === undefined ? undefined : setTimeout(this.#end, this.#duration * 1000)
+    const callOff = this.#duration === undefined ? undefined : after(this.#duration * 1000, this.#end)
     const shown = setInterval(() => progress(status(), this.#startedAt), STATUS_MS)
     try {
       await Promise.race([start(), this.#ended])
@@ -42,7 +43,7 @@ export class Run {
     } catch (error) {
       this.fail(error)
     } finally {
-      clearTimeout(timer)
+      callOff?.()
       clearInterval(shown)
       clearProgress()
     }

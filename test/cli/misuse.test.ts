@@ -30,6 +30,9 @@ const CASES: [code: ErrorCode, args: string, named: string][] = [
   ['TF_UNKNOWN_SYMBOL', 'record kraken:btcusd --dir @empty', 'btcusd'],
   ['TF_USAGE', 'record BTCUSDT --dir @empty', 'BTCUSDT'],
   ['TF_USAGE', 'record binance:BTCUSDT --dir @empty --endpoint binance', '--endpoint'],
+  ['TF_USAGE', 'record binance:BTCUSDT --dir @empty --endpoint binnance=127.0.0.1:1', 'known venues: binance, '],
+  ['TF_USAGE', 'record binance:BTCUSDT --dir @empty --endpoint kraken=127.0.0.1:1', 'nothing of it is recorded'],
+  ['TF_USAGE', 'record binance:BTCUSDT --dir @empty --protocol kraken=kraken-v1', 'nothing of it is recorded'],
   ['TF_USAGE', 'record binance:BTCUSDT --dir @empty --protocol binance', '--protocol'],
   ['TF_USAGE', 'record binance:BTCUSDT --dir @empty --silence funding=10s', '--silence'],
   ['TF_USAGE', 'record binance:BTCUSDT --dir @empty --silence 0s', '--silence'],
@@ -45,7 +48,8 @@ const CASES: [code: ErrorCode, args: string, named: string][] = [
   ['TF_BAD_TIME', 'replay @log --from yesterday', 'yesterday'],
   ['TF_BAD_RANGE', 'replay @log --from 2024-08-09 --to 2024-08-08', '2024-08-09'],
   ['TF_UNKNOWN_INSTRUMENT', 'replay @log --instrument binance:BTCUSDT,binance:ETHUSDT', 'binance:ETHUSDT'],
-  ['TF_USAGE', 'replay @log --type trades', 'trades'],
+  ['TF_EMPTY_RANGE', 'replay @log --from 2024-08-10', 'the log holds 2024-08-08T'],
+  ['TF_EMPTY_RANGE', 'replay @log --to 2024-08-08', 'the log holds 2024-08-08T'],
   ['TF_USAGE', 'export @log --type gap --out @empty/out', 'gap'],
   ['TF_USAGE', 'export @log --type trade --format xml --out @empty/out', 'xml'],
   ['TF_UNKNOWN_VENUE', 'simulate --venue mtgox', 'mtgox'],
@@ -69,20 +73,38 @@ describe('the command line', () => {
     ['', 'Usage: tickforge'],
     ['frobnicate', "unknown command 'frobnicate'"],
     ['record binance:BTCUSDT', "required option '--dir <directory>' not specified"],
-    ['replay x --speed 0', "'max' or a number above 0 was expected"],
+    ['replay x --speed 0', "'max' or a number from 0.001 to 1000000000 was expected"],
+    ['replay x --type trades', "'trades' is none of segment, instrument, connection, trade"],
+    ['replay x --instrument ,', 'VENUE:SYMBOL was expected'],
+    ['tail x --journal ../y', 'a to z, 0 to 9, _ and -'],
+    ['inspect x --block -1', 'a whole number from 0'],
+    ['inspect x --limit 0.5', 'a whole number from 1'],
+    ['simulate --venue kraken --port 65536', 'a whole number from 0 to 65,535'],
+    ['simulate --venue kraken --seed 0x10', 'a whole number from 1'],
+    ['simulate --venue kraken --stall-after 0:5', 'a whole number from 1'],
+    ['simulate --venue kraken --connections both', 'Allowed choices are merge, separate'],
+    ['record binance:BTCUSDT --dir x --channels trade,tade', "'tade' is none of trade, quote, book"],
+    ['record binance:BTCUSDT --dir x --ring-mb 15', 'a power of two from 1 to 16384 was expected'],
+    ['record binance:BTCUSDT --dir x --ring-mb Infinity', 'a power of two'],
+    ['record binance:BTCUSDT --dir x --flush-ms 1e12', 'a number from 0 to 3,600,000'],
+    ['record binance:BTCUSDT --dir x --duration 1e3h', 'a duration was expected'],
+    ['record binance:BTCUSDT --dir x --duration 9999999d', 'of at most 100 years'],
+    ['record binance:BTCUSDT --dir x --on-hangup wait', 'Allowed choices are auto, stop, ignore'],
+    ['serve --dir x --listen unix:x --max-clients 0.5', 'a whole number from 1 to 1,000,000'],
+    ['serve --dir x --listen unix:x --max-frame-kb 5e6', 'a number from 1 to 262,144'],
     ['record binance:BTCUSDT --dir x --duration soon', 'a duration was expected'],
     ['record binance:BTCUSDT --dir x --durability often', 'batch, os or an interval such as 50ms was expected'],
     ['record binance:BTCUSDT --dir x --durability 0ms', 'batch, os or an interval such as 50ms was expected'],
     ['serve --listen unix:x', "required option '--dir"],
     ['serve --dir x', "required option '--listen"],
-    ['serve --dir x --listen unix:x --idle-s -1', 'a number of at least 0 was expected'],
+    ['serve --dir x --listen unix:x --idle-s -1', 'a number from 0 to 604,800 was expected'],
     ['serve --dir x --listen unix:x --token secret', "unknown option '--token'"],
     ['ls x --wrong', "unknown option '--wrong'"],
   ])('explains itself and ends with 2: tickforge %s', async (args, said) => {
     const ended = await tickforge(...args.split(' ').filter((arg) => arg !== ''))
     expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code: 2, stdout: '' })
     expect(ended.stderr).toContain(said)
-    expect(ended.stderr).toMatch(/Usage: tickforge|\(see tickforge --help\)/)
+    expect(ended.stderr).toMatch(/Usage: tickforge|what to do: see `tickforge (\w+ )?--help`/)
   })
 
   it('refuses a directory that is being recorded into, and names it', async () => {

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { TickforgeError } from '../../errors.ts'
 import type { ColumnTableType } from '../../native/binding.ts'
 import { Log } from '../../open-log.ts'
-import { list, query, type RangeOptions } from '../options.ts'
+import { query, type RangeOptions, shared } from '../options.ts'
 import { clearProgress, count, print, printJson, shareProgress, warn } from '../output.ts'
 
 /** Loaded when they are used: apache-arrow would double the time that any other command takes to start. */
@@ -25,17 +25,19 @@ export function addExport(program: Command): void {
     .command('export')
     .description('write the records of a range into an Arrow, Parquet or CSV file')
     .argument('<directory>')
-    .option('--from <time>', 'first receive time, inclusive: ISO 8601 or integer ns')
-    .option('--to <time>', 'last receive time, exclusive')
-    .option('--instrument <list>', 'VENUE:SYMBOL,...; default all', list)
+    .addOption(shared.from())
+    .addOption(shared.to())
+    .addOption(shared.instrument())
     .requiredOption('--type <type>', TYPES.join(', '))
     .option('--format <format>', Object.keys(WRITERS).join(', '), 'arrow')
     .requiredOption('--out <file>', 'the file; written whole or not at all')
     .option('--json', 'print one JSON document')
     .action(async (directory: string, options: Options) => {
       const { rows, seconds, damaged } = await exportFile(directory, options)
-      if (options.json === true)
-        return printJson({ file: options.out, format: options.format, type: options.type, rows, seconds, damaged })
+      if (options.json === true) {
+        await printJson({ file: options.out, format: options.format, type: options.type, rows, seconds, damaged })
+        return
+      }
       await print(`${options.out}: ${count(rows)} rows\n`)
     })
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { TickforgeError } from '../../errors.ts'
 import { CAPTURE_FORMATS, type CaptureFormat, importCaptures } from '../../import/import.ts'
+import { shared } from '../options.ts'
 import { clearProgress, count, print, printJson, progress, warn } from '../output.ts'
 
 interface Options {
@@ -15,7 +16,7 @@ export function addImport(program: Command): void {
     .description('make raw logs of other recorders ours, with their own receive times')
     .argument('<format>', CAPTURE_FORMATS.join(' or '))
     .argument('<files...>', 'files, or for cryptofeed folders')
-    .requiredOption('--dir <directory>', 'where to import to; created if it is not there')
+    .addOption(shared.directory())
     .option('--venue <venue>', 'venue of the files, where they do not say it themselves')
     .option('--json', 'print one JSON document')
     .action(async (format: string, paths: string[], options: Options) => {
@@ -35,7 +36,10 @@ export function addImport(program: Command): void {
         progress: (frames) => progress(`${count(frames)} frames`, startedAt),
       })
       clearProgress()
-      if (options.json === true) return printJson(report)
+      if (options.json === true) {
+        await printJson(report)
+        return
+      }
       const { checksums } = report
       const lines = [
         `${count(report.frames)} frames of ${report.files} captures became ${count(report.records)} records in ${report.seconds.toFixed(2)} s`,

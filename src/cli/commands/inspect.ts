@@ -7,8 +7,9 @@ import { forEachRecord, Segment } from '../../log/segment.ts'
 import * as L from '../../records/layout.ts'
 import { RecordViews } from '../../records/record-view.ts'
 import { formatTime } from '../../records/time.ts'
-import { positive } from '../options.ts'
+import { wholeFrom } from '../options.ts'
 import { bytes, count, print, printJson, table, toJson } from '../output.ts'
+import { printable } from '../printable.ts'
 
 interface Options {
   blocks?: boolean
@@ -23,12 +24,15 @@ export function addInspect(program: Command): void {
     .description('show decoded headers, blocks and records')
     .argument('<path>', 'a directory or one segment file')
     .option('--blocks', 'list the blocks of each segment')
-    .option('--block <number>', 'show the header and the records of one block', (value) => Number.parseInt(value, 10))
-    .option('--limit <records>', 'at most so many records of the block', positive, 50)
+    .option('--block <number>', 'show the header and the records of one block', wholeFrom(0, Number.MAX_SAFE_INTEGER))
+    .option('--limit <records>', 'at most so many records of the block', wholeFrom(1, Number.MAX_SAFE_INTEGER), 50)
     .option('--json', 'print one JSON document')
     .action(async (path: string, options: Options) => {
       const described = files(path).map((file) => describe(file, options))
-      if (options.json === true) return printJson({ segments: described })
+      if (options.json === true) {
+        await printJson({ segments: described })
+        return
+      }
       for (const segment of described) await print(toText(segment))
     })
 }
@@ -158,7 +162,7 @@ function oneBlock(segment: Segment, number: number, limit: number): DescribedBlo
 
 function toText(segment: Described): string {
   const lines = [
-    `${segment.path}`,
+    printable(segment.path),
     `  version ${segment.version}, segment ${segment.segment_id}, journal ${segment.journal}, part ${segment.part}`,
     `  ${count(segment.records)} records in ${count(segment.blocks)} blocks, ${bytes(segment.file_bytes)}, index ${segment.index}, ${segment.closed ? 'closed in order' : 'not closed'}`,
     `  ${segment.from ?? '-'} to ${segment.to ?? '-'}`,
@@ -168,7 +172,9 @@ function toText(segment: Described): string {
   }
   for (const one of segment.instruments) {
     lines.push(
-      `  instrument ${one.number}: ${one.instrument}, ${one.price_decimals} price and ${one.size_decimals} size decimals (${one.adapter})`,
+      printable(
+        `  instrument ${one.number}: ${one.instrument}, ${one.price_decimals} price and ${one.size_decimals} size decimals (${one.adapter})`,
+      ),
     )
   }
   let text = `${lines.join('\n')}\n`

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { Log } from '../../open-log.ts'
 import { formatDuration, formatTime } from '../../records/time.ts'
 import { bytes, clearProgress, count, print, printJson, shareProgress, table } from '../output.ts'
+import { printable } from '../printable.ts'
 
 export function addList(program: Command): void {
   program
@@ -14,7 +15,10 @@ export function addList(program: Command): void {
       const days = log.summarize(shareProgress('reading'))
       log.close()
       clearProgress()
-      if (options.json === true) return printJson({ directory, days })
+      if (options.json === true) {
+        await printJson({ directory, days })
+        return
+      }
       for (const day of days) {
         const span = `${formatTime(day.from)} to ${formatTime(day.to)} (${formatDuration(day.to - day.from)})`
         const notes = [
@@ -25,7 +29,7 @@ export function addList(program: Command): void {
           ...(day.damaged === 0 ? [] : [`${count(day.damaged)} records DAMAGED`]),
         ]
         await print(`${day.day}  ${span}\n  ${notes.join(', ')}\n`)
-        for (const remark of day.remarks) await print(`  ${remark}\n`)
+        for (const remark of day.remarks) await print(`  ${printable(remark)}\n`)
         const rows = day.instruments.map((one) => [
           `  ${one.instrument}`,
           count(one.trades),

@@ -1,27 +1,30 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { TickforgeError } from '../../errors.ts'
 import { CHANNELS, type Channel } from '../../feeds/feed.ts'
 import type { Durability } from '../../native/binding.ts'
 import type { SubscriptionStatus } from '../../recorder/delivery.ts'
 import { Recorder, type RecorderStatus } from '../../recorder/recorder.ts'
-import { durability, duration, endpoints, list, pairs, positive, repeated } from '../options.ts'
-import { count, printLine, warn } from '../output.ts'
-import { DURABILITY_HELP, Run, reportRecovery, watermarksText } from '../run.ts'
+import { choicesOf, duration, endpoints, pairs, repeated, shared, venuesOf } from '../options.ts'
+import { count, lostMessages, printLine, warn } from '../output.ts'
+import { Run, reportRecovery, watermarksText } from '../run.ts'
+import type { OnHangup } from '../signals.ts'
 
 /** Instruments that a message names; JSON has all. */
 const NAMED_MAX = 12
 
 interface Options {
   dir: string
-  channels?: string[]
+  channels?: Channel[]
   journal: string
   endpoint?: string[]
   protocol?: string[]
   flushMs: number
+  /** Bytes. */
   ringMb: number
   durability: Durability
   duration?: number
-  silence?: string
+  silence?: Partial<Record<Channel, number>>
+  onHangup: OnHangup
   json?: boolean
 }
 
@@ -30,9 +33,9 @@ export function addRecord(program: Command): void {
     .command('record')
     .description('record instruments until Ctrl-C, which loses nothing')
     .argument('<instruments...>', 'VENUE:SYMBOL, such as binance:BTCUSDT kraken:BTC/USD')
-    .requiredOption('--dir <directory>', 'where to record to; created if it is not there')
-    .option('--channels <list>', `${CHANNELS.join(',')} or some of them`, list)
-    .option('--journal <name>', 'name of the journal', 'main')
+    .addOption(shared.directory())
+    .option('--channels <list>', `${CHANNELS.join(',')} or some of them`, choicesOf(CHANNELS))
+    .addOption(shared.journal())
     .option(
       '--endpoint <venue=address>',
       'other address of a venue: VENUE=HOST:PORT or VENUE=WS-URL,REST-URL',
@@ -43,13 +46,15 @@ export function addRecord(program: Command): void {
       'an older protocol of a venue, for a server that plays a capture: kraken=kraken-v1',
       repeated,
     )
-    .option('--flush-ms <ms>', 'write a block that is not full after this time', positive, 100)
-    .option('--ring-mb <MiB>', 'memory between receiving and writing, a power of two', positive, 16)
-    .option('--durability <when>', DURABILITY_HELP, durability, 'batch')
-    .option('--duration <time>', 'stop by itself: 15s, 2m, 1h', duration)
+    .addOption(shared.flushMs())
+    .addOption(shared.ringBytes())
+    .addOption(shared.durability())
+    .addOption(shared.duration())
+    .addOption(shared.onHangup())
     .option(
       '--silence <times>',
       'report a subscription that delivers nothing for so long: 30s, or trade=10m,quote=1m,book=1m (the default)',
+      silence,
     )
     .option('--json', 'print a line of JSON on what recovery found, and one on what was recorded')
     .action(record)
@@ -59,14 +64,10 @@ export function addRecord(program: Command): void {
 function silence(value: string): Partial<Record<Channel, number>> {
   const times: Partial<Record<Channel, number>> = {}
   for (const part of value.split(',')) {
-    const [, name, time = ''] = /^(?:(trade|quote|book)=)?(\d+(?:\.\d+)?(?:ms|s|m|h)?)$/.exec(part) ?? []
+    const [, name, time = ''] = /^(?:(trade|quote|book)=)?(\d+(?:\.\d+)?(?:ms|s|m|h|d)?)$/.exec(part) ?? []
     const ms = time === '' ? 0 : duration(time) * 1000
-    if (!(ms > 0)) {
-      throw new TickforgeError(
-        'TF_USAGE',
-        `--silence: '${part}' is no time such as 30s, nor one of a channel: book=30s`,
-      )
-    }
+    if (!(ms > 0))
+      throw new InvalidArgumentError(`'${part}' is no time such as 30s, nor one of a channel such as book=30s`)
     for (const channel of CHANNELS) if (name === undefined || name === channel) times[channel] = ms
   }
   return times
@@ -91,24 +92,20 @@ export function missingText(missing: readonly SubscriptionStatus[]): string {
 }
 
 async function record(instruments: string[], options: Options): Promise<void> {
-  const channels = (options.channels ?? CHANNELS) as Channel[]
-  for (const channel of channels) {
-    if (!CHANNELS.includes(channel))
-      throw new TickforgeError('TF_USAGE', `--channels: '${channel}' is none of ${CHANNELS.join(', ')}`)
-  }
   const startedAt = performance.now()
-  const run = new Run(options.duration)
+  const run = new Run(options.duration, options.onHangup)
+  const venues = venuesOf(instruments)
   const recorder = new Recorder({
     directory: options.dir,
     instruments,
-    channels,
+    ...(options.channels === undefined ? {} : { channels: options.channels }),
     journal: options.journal,
-    endpoints: endpoints(options.endpoint),
-    protocols: pairs(options.protocol, '--protocol'),
-    ringBytes: options.ringMb * 1024 * 1024,
+    endpoints: endpoints(options.endpoint, venues),
+    protocols: pairs(options.protocol, venues, '--protocol'),
+    ringBytes: options.ringMb,
     flushIntervalMs: options.flushMs,
     durability: options.durability,
-    ...(options.silence === undefined ? {} : { silenceMs: silence(options.silence) }),
+    ...(options.silence === undefined ? {} : { silenceMs: options.silence }),
   })
   recorder.on('warning', warn)
   recorder.on('failed', (error) => run.fail(error))
@@ -122,13 +119,14 @@ async function record(instruments: string[], options: Options): Promise<void> {
     return recorder.status().watermarks
   })
   // Taken when all is over: frames still came in while the connections were being closed.
-  const final = { ...recorder.status(), watermarks, seconds: (performance.now() - startedAt) / 1000 }
+  const seconds = (performance.now() - startedAt) / 1000
+  const final = { ...recorder.status(), watermarks, seconds, messagesLost: lostMessages() }
   if (options.json === true) printLine(final)
   else {
     const { counters, dropped } = final
     const lost = dropped === 0n ? '' : `, ${count(dropped)} dropped on a full disk`
-    process.stderr.write(
-      `tickforge: ${count(counters.frames)} frames, ${count(watermarks.durable)} records on the disk, ${counters.gaps} gaps, ${counters.rejectedFrames} rejected frames${lost}\n`,
+    warn(
+      `${count(counters.frames)} frames, ${count(watermarks.durable)} records on the disk, ${counters.gaps} gaps, ${counters.rejectedFrames} rejected frames${lost}`,
     )
   }
   const { missing } = final

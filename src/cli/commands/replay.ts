@@ -1,7 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, InvalidArgumentError } from 'commander'
+import { TickforgeError } from '../../errors.ts'
 import { Log } from '../../open-log.ts'
-import { list, query, type RangeOptions } from '../options.ts'
+import { formatTime } from '../../records/time.ts'
+import { toTime } from '../../replay/query.ts'
+import { after } from '../long-timer.ts'
+import { numberFrom, query, type RangeOptions, shared } from '../options.ts'
 import { warn } from '../output.ts'
 import { jsonLine, Lines } from '../record-lines.ts'
 
@@ -14,19 +17,24 @@ export function addReplay(program: Command): void {
     .command('replay')
     .description('print the records of a range as JSON lines, in order of receipt')
     .argument('<directory>')
-    .option('--from <time>', 'first receive time, inclusive: ISO 8601 or integer ns')
-    .option('--to <time>', 'last receive time, exclusive')
-    .option('--instrument <list>', 'VENUE:SYMBOL,...; default all', list)
-    .option('--type <list>', 'trade,quote,book,gap,...; default all', list)
+    .addOption(shared.from())
+    .addOption(shared.to())
+    .addOption(shared.instrument())
+    .addOption(shared.type())
     .option('--speed <speed>', 'max, or a factor of real time: 1, 10', speed, Number.POSITIVE_INFINITY)
     .action(replay)
 }
 
+const SPEED_MIN = 1e-3
+const SPEED_MAX = 1e9
+
 function speed(value: string): number {
   if (value === 'max') return Number.POSITIVE_INFINITY
-  const number = Number(value)
-  if (!Number.isFinite(number) || number <= 0) throw new InvalidArgumentError("'max' or a number above 0 was expected")
-  return number
+  try {
+    return numberFrom(SPEED_MIN, SPEED_MAX)(value)
+  } catch {
+    throw new InvalidArgumentError("'max' or a number from 0.001 to 1000000000 was expected")
+  }
 }
 
 async function replay(directory: string, options: Options): Promise<void> {
@@ -34,16 +42,19 @@ async function replay(directory: string, options: Options): Promise<void> {
   try {
     const pacer = options.speed === Number.POSITIVE_INFINITY ? undefined : new Pacer(options.speed)
     const lines = new Lines()
+    let printed = 0
     for (const batch of log.replay(query(options))) {
       for (const record of batch) {
         const wait = pacer?.wait(record.tsRecv) ?? 0
         if (wait > 0 && !(await lines.flush())) return
         lines.put(jsonLine(record))
+        printed++
         if (wait > 0) await sleep(wait)
         if (lines.full && !(await lines.flush())) return
       }
     }
     await lines.flush()
+    if (printed === 0) nothing(log, options)
     for (const damage of log.damage) {
       warn(
         `${damage.path}: records ${damage.firstRecord} to ${damage.endRecord - 1n} cannot be read (TF_CORRUPT; see tickforge verify)`,
@@ -52,6 +63,23 @@ async function replay(directory: string, options: Options): Promise<void> {
   } finally {
     log.close()
   }
+}
+
+/** Says that no record was asked for. Throws TF_EMPTY_RANGE when the log has nothing at all of the range. */
+function nothing(log: Log, options: Options): void {
+  const span = log.span
+  if (span === undefined) throw new TickforgeError('TF_EMPTY_RANGE', 'nothing has been recorded yet')
+  const before = options.to !== undefined && toTime(options.to, 'to') <= span.from
+  const after = options.from !== undefined && toTime(options.from, 'from') > span.to
+  if (before || after) {
+    const recorded = `${formatTime(span.from)} to ${formatTime(span.to)}`
+    throw new TickforgeError('TF_EMPTY_RANGE', `nothing was recorded in that range; the log holds ${recorded}`)
+  }
+  warn('no record of the range matches')
+}
+
+async function sleep(ms: number): Promise<void> {
+  await new Promise<void>((resolve) => after(ms, resolve))
 }
 
 /** Holds records back until their time, counted from the first one. */

@@ -2,9 +2,10 @@ import type { Command } from 'commander'
 import { TickforgeError } from '../../errors.ts'
 import type { Durability } from '../../native/binding.ts'
 import { readText, readToken, Serve, type ServeStatus } from '../../serve/serve.ts'
-import { durability, duration, notNegative, positive, repeated } from '../options.ts'
-import { count, printLine, warn } from '../output.ts'
-import { DURABILITY_HELP, Run, reportRecovery, watermarksText } from '../run.ts'
+import { numberFrom, repeated, shared, wholeFrom } from '../options.ts'
+import { count, lostMessages, printLine, warn } from '../output.ts'
+import { Run, reportRecovery, watermarksText } from '../run.ts'
+import type { OnHangup } from '../signals.ts'
 
 interface Options {
   dir: string
@@ -14,30 +15,43 @@ interface Options {
   mapping?: string
   durability: Durability
   flushMs: number
+  /** Bytes. */
   ringMb: number
   maxClients: number
   maxFrameKb: number
   idleS: number
   duration?: number
+  onHangup: OnHangup
   json?: boolean
 }
+
+/** The limits of the native core. */
+const CLIENTS_MAX = 1_000_000
+const FRAME_KIB_MAX = 262_144
+const IDLE_S_MAX = 604_800
 
 export function addServe(program: Command): void {
   program
     .command('serve')
     .description('record what clients send, over Unix sockets and TCP, until Ctrl-C')
-    .requiredOption('--dir <directory>', 'where to record to; created if it is not there')
+    .addOption(shared.directory())
     .requiredOption('--listen <address>', 'unix:PATH or tcp:HOST:PORT, any number of times', repeated)
-    .option('--journal <name>', 'name of the journal', 'main')
+    .addOption(shared.journal())
     .option('--token-file <file>', 'what every client must show; TICKFORGE_TOKEN in the environment does it too')
     .option('--mapping <file>', 'JSON: what lines of text become (docs/INGEST.md)')
-    .option('--durability <when>', DURABILITY_HELP, durability, 'batch')
-    .option('--flush-ms <ms>', 'write a block that is not full after this time', positive, 100)
-    .option('--ring-mb <MiB>', 'memory between receiving and writing, a power of two', positive, 16)
-    .option('--max-clients <n>', 'clients at once', positive, 1024)
-    .option('--max-frame-kb <KiB>', 'largest batch of a client', positive, 1024)
-    .option('--idle-s <s>', 'close a client that is silent for so long; 0 = never', notNegative, 300)
-    .option('--duration <time>', 'stop by itself: 15s, 2m, 1h', duration)
+    .addOption(shared.durability())
+    .addOption(shared.flushMs())
+    .addOption(shared.ringBytes())
+    .option('--max-clients <n>', 'clients at once, 1 to 1000000', wholeFrom(1, CLIENTS_MAX), 1024)
+    .option('--max-frame-kb <KiB>', 'largest batch of a client, 1 to 262144', numberFrom(1, FRAME_KIB_MAX), 1024)
+    .option(
+      '--idle-s <s>',
+      'close a client that is silent for so long, at most 604800; 0 = never',
+      numberFrom(0, IDLE_S_MAX),
+      300,
+    )
+    .addOption(shared.duration())
+    .addOption(shared.onHangup())
     .option('--json', 'print a line of JSON on what recovery found, on the addresses, and on what was recorded')
     .action(serve)
 }
@@ -52,7 +66,7 @@ function tokenOf(options: Options): string | undefined {
 
 async function serve(options: Options): Promise<void> {
   const startedAt = performance.now()
-  const run = new Run(options.duration)
+  const run = new Run(options.duration, options.onHangup)
   const token = tokenOf(options)
   const server = await Serve.start({
     directory: options.dir,
@@ -62,7 +76,7 @@ async function serve(options: Options): Promise<void> {
     ...(options.mapping === undefined ? {} : { mapping: readText(options.mapping) }),
     durability: options.durability,
     flushIntervalMs: options.flushMs,
-    ringBytes: options.ringMb * 1024 * 1024,
+    ringBytes: options.ringMb,
     maxClients: options.maxClients,
     maxFrameBytes: options.maxFrameKb * 1024,
     idleMs: options.idleS * 1000,
@@ -80,11 +94,12 @@ async function serve(options: Options): Promise<void> {
     run.fail(error)
     return server.status().watermarks
   })
-  const final = { ...server.status(), watermarks, seconds: (performance.now() - startedAt) / 1000 }
+  const seconds = (performance.now() - startedAt) / 1000
+  const final = { ...server.status(), watermarks, seconds, messagesLost: lostMessages() }
   if (options.json === true) printLine(final)
   else {
-    process.stderr.write(
-      `tickforge: ${count(final.clientsTotal)} clients, ${count(final.batches)} batches, ${count(final.lines)} lines, ${count(watermarks.durable)} records on the disk, ${refusals(final)} refused\n`,
+    warn(
+      `${count(final.clientsTotal)} clients, ${count(final.batches)} batches, ${count(final.lines)} lines, ${count(watermarks.durable)} records on the disk, ${refusals(final)} refused`,
     )
   }
   run.end()

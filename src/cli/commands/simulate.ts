@@ -1,10 +1,10 @@
-import { type Command, InvalidArgumentError } from 'commander'
-import { TickforgeError } from '../../errors.ts'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { FaultOptions } from '../../simulate/faults.ts'
 import { REST_FAULTS, REST_TARGETS, type RestFaultOptions, type RestTarget } from '../../simulate/rest-faults.ts'
 import { createSimulator, type Simulator } from '../../simulate/simulator.ts'
-import { list, port, positive } from '../options.ts'
+import { list, numberFrom, repeated, wholeFrom } from '../options.ts'
 import { clearProgress, count, print, progress, toJson } from '../output.ts'
+import { onStop } from '../signals.ts'
 
 interface Options {
   venue: string
@@ -15,7 +15,7 @@ interface Options {
   rate: number
   capture?: string[]
   speed: number | 'max'
-  connections: string
+  connections: 'merge' | 'separate'
   acks?: boolean
   repeat?: boolean
   dropAfter?: number
@@ -35,65 +35,75 @@ interface Options {
   json?: boolean
 }
 
+const times = wholeFrom(1, Number.MAX_SAFE_INTEGER)
+const STALL_MS_MAX = 86_400_000
+
 export function addSimulate(program: Command): void {
   program
     .command('simulate')
     .description('an exchange server of its own: a seeded market, or a capture played back')
     .requiredOption('--venue <venue>', 'binance, binance-usdm, binance-coinm, kraken, coinbase')
-    .option('--port <port>', '0 = any free one', port, 0)
+    .option('--port <port>', '0 = any free one', wholeFrom(0, 65_535), 0)
     .option('--host <address>', 'address to listen on', '127.0.0.1')
-    .option('--seed <number>', 'the same seed gives the same market', positive, 1)
+    .option('--seed <number>', 'the same seed gives the same market', wholeFrom(1, 0xffff_ffff), 1)
     .option('--symbols <list>', "instruments of the market, in the venue's spelling", list)
-    .option('--rate <events>', 'events of the market a second', positive, 200)
-    .option('--capture <file>', 'play this capture instead of a market; may be repeated', list)
+    .option('--rate <events>', 'events of the market a second, at most 100000', numberFrom(0.001, 100_000), 200)
+    .option('--capture <file>', 'play this capture instead of a market; may be repeated', repeated)
     .option('--speed <factor>', "factor to the capture's pace, or max", speed, 1)
-    .option(
-      '--connections <mode>',
-      'merge: a capture of several connections on one; separate: in order of connecting',
-      'merge',
+    .addOption(
+      new Option(
+        '--connections <mode>',
+        'merge: a capture of several connections on one; separate: in order of connecting',
+      )
+        .choices(['merge', 'separate'])
+        .default('merge'),
     )
     .option('--acks', 'answer subscriptions during a capture that holds no answers')
     .option('--repeat', 'play the capture again for later clients')
-    .option('--drop-after <frames>', 'fault: cut the TCP connection in the middle of the frame after so many', positive)
-    .option('--skip-every <updates>', 'fault: leave out one book update of so many', positive)
+    .option('--drop-after <frames>', 'fault: cut the TCP connection in the middle of the frame after so many', times)
+    .option('--skip-every <updates>', 'fault: leave out one book update of so many', times)
     .option(
       '--garbage-every <frames>',
       "fault: send something that is not the venue's JSON before one frame of so many",
-      positive,
+      times,
     )
     .option('--stall-after <frames:ms>', 'fault: send nothing for so long after so many frames', stall)
-    .option('--close-after <frames>', 'fault: close the connection after so many frames', positive)
-    .option('--invalid-text-every <frames>', 'fault: send text that is not UTF-8 before one frame of so many', positive)
+    .option('--invalid-text-every <frames>', 'fault: send text that is not UTF-8 before one frame of so many', times)
     .option('--large-frame-after <frames:bytes>', 'fault: send a frame of so many bytes after so many frames', large)
-    .option('--unknown-word-every <trades>', 'fault: one trade of so many says what is not documented', positive)
+    .option('--unknown-word-every <trades>', 'fault: one trade of so many says what is not documented', times)
     .option('--silent <list>', 'fault: acknowledge and never deliver: trade, book:BTCUSDT', list)
     .option('--refuse <list>', 'fault: refuse these symbols', list)
-    .option('--share-max <instruments>', 'fault: refuse requests for more instruments than this', positive)
+    .option('--share-max <instruments>', 'fault: refuse requests for more instruments than this', times)
     .option(
       '--rest-fault <kind>',
       `fault: answer REST requests with ${REST_FAULTS.join(', ')}; refuse:STATUS:RETRY-AFTER`,
       restFault,
     )
-    .option('--rest-fault-on <what>', `${REST_TARGETS.join(', ')}`, 'depth')
-    .option('--fault-limit <times>', 'each fault happens at most so often', positive)
+    .addOption(
+      new Option('--rest-fault-on <what>', 'requests that the REST fault concerns')
+        .choices(REST_TARGETS)
+        .default('depth'),
+    )
+    .option('--close-after <frames>', 'fault: close the connection after so many frames', times)
+    .option('--fault-limit <times>', 'each fault happens at most so often', times)
     .option('--json', 'print one JSON line when listening')
     .action(simulate)
 }
 
 function speed(value: string): number | 'max' {
-  return value === 'max' ? value : positive(value)
+  return value === 'max' ? value : numberFrom(1e-3, 1e9)(value)
 }
 
 function stall(value: string): { frames: number; ms: number } {
   const parts = /^(\d+):(\d+)$/.exec(value)
   if (parts === null) throw new InvalidArgumentError('FRAMES:MILLISECONDS was expected, such as 1000:5000')
-  return { frames: Number(parts[1]), ms: Number(parts[2]) }
+  return { frames: times(parts[1] as string), ms: wholeFrom(0, STALL_MS_MAX)(parts[2] as string) }
 }
 
 function large(value: string): { frames: number; bytes: number } {
   const parts = /^(\d+):(\d+)$/.exec(value)
   if (parts === null) throw new InvalidArgumentError('FRAMES:BYTES was expected, such as 1000:20000000')
-  return { frames: Number(parts[1]), bytes: Number(parts[2]) }
+  return { frames: times(parts[1] as string), bytes: times(parts[2] as string) }
 }
 
 /** 'bomb', 'refuse:429', 'refuse:418:120'. What makes no sense is refused when the simulator is made. */
@@ -124,9 +134,6 @@ function faults(options: Options): FaultOptions {
 }
 
 async function simulate(options: Options): Promise<void> {
-  if (options.connections !== 'merge' && options.connections !== 'separate') {
-    throw new TickforgeError('TF_USAGE', `--connections: '${options.connections}' is neither merge nor separate`)
-  }
   const simulator = await createSimulator({
     venue: options.venue,
     port: options.port,
@@ -160,9 +167,7 @@ async function simulate(options: Options): Promise<void> {
   }
   const startedAt = performance.now()
   const shown = setInterval(() => progress(describe(simulator), startedAt), 500)
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve)
-  })
+  await new Promise<string>((resolve) => onStop(resolve))
   clearInterval(shown)
   clearProgress()
   await simulator.close()

@@ -1,10 +1,12 @@
 import type { Command } from 'commander'
 import { Tail } from '../../tail/tail.ts'
-import { list, query, type RangeOptions } from '../options.ts'
+import { query, type RangeOptions, shared } from '../options.ts'
+import { outputClosed } from '../output.ts'
 import { jsonLine, Lines, textLine } from '../record-lines.ts'
+import { onStop } from '../signals.ts'
 
 interface Options extends RangeOptions {
-  journal?: string
+  journal: string
   json?: true
   spin?: true
 }
@@ -14,10 +16,10 @@ export function addTail(program: Command): void {
     .command('tail')
     .description('print records as they are published, before they are on the disk, until it is stopped')
     .argument('<directory>')
-    .option('--instrument <list>', 'VENUE:SYMBOL,...; default all', list)
-    .option('--type <list>', 'trade,quote,book,gap,...; default all', list)
+    .addOption(shared.instrument())
+    .addOption(shared.type())
     .option('--from <place>', 'now, start, a time (ISO 8601 or integer ns), or SEGMENT:RECORD; default now')
-    .option('--journal <name>', 'journal to follow; default main')
+    .addOption(shared.journal())
     .option('--json', 'JSON lines, as replay prints them')
     .option('--spin', 'never sleep while the recorder lives: the shortest delay, for a whole core')
     .action(tail)
@@ -27,13 +29,13 @@ async function tail(directory: string, options: Options): Promise<void> {
   const stop = new AbortController()
   const records = new Tail(directory, {
     ...query(options),
-    ...(options.journal === undefined ? {} : { journal: options.journal }),
+    journal: options.journal,
     spin: options.spin === true,
     signal: stop.signal,
   })
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+  onStop(() => stop.abort())
   // Somebody who has read enough (`| head`) is noticed although nothing more may ever come.
-  process.stdout.once('close', () => stop.abort())
+  outputClosed(() => stop.abort())
   const line = options.json === true ? jsonLine : textLine
   const lines = new Lines()
   for await (const batch of records) {

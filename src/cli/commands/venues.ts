@@ -15,7 +15,10 @@ export function addVenues(program: Command): void {
         adapters: venue.adapters.map((adapter) => adapter.name),
         websocket: venue.endpoints.websocket,
       }))
-      if (options.json === true) return printJson(venues)
+      if (options.json === true) {
+        await printJson(venues)
+        return
+      }
       const rows = venues.map((v) => [v.venue, v.title, v.example, v.adapters.join(', ')])
       await print(table(['VENUE', 'TITLE', 'EXAMPLE', 'PROTOCOLS'], rows, new Set()))
     })

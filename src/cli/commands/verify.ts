@@ -4,6 +4,7 @@ import { listSegments } from '../../log/directory.ts'
 import { type VerifyReport, verify } from '../../log/verify.ts'
 import { loadNative } from '../../native/binding.ts'
 import { bytes, clearProgress, count, print, printJson, shareProgress, warn } from '../output.ts'
+import { printable } from '../printable.ts'
 
 export function addVerify(program: Command): void {
   program
@@ -16,7 +17,7 @@ export function addVerify(program: Command): void {
       if (options.repair === true) repair(directory)
       const report = verify(directory, shareProgress('verifying'))
       clearProgress()
-      if (options.json === true) printJson(report)
+      if (options.json === true) await printJson(report)
       else await print(describe(report))
       const newer = report.unreadable.find(({ code }) => code === 'TF_NEWER_FORMAT')
       if (newer !== undefined) throw new TickforgeError(newer.code, newer.message, { path: newer.path })
@@ -46,9 +47,9 @@ function describe(report: VerifyReport): string {
     ...(report.rejectedFrames === 0
       ? []
       : [`${count(report.rejectedFrames)} frames that could not be read are kept as text`]),
-    ...report.unreadable.map(({ code, message }) => `  ${code}: ${message}`),
-    ...report.problems.map((problem) => `  ${problem}`),
-    ...report.remarks.map((remark) => `  remark: ${remark}`),
+    ...report.unreadable.map(({ code, message }) => printable(`  ${code}: ${message}`)),
+    ...report.problems.map((problem) => printable(`  ${problem}`)),
+    ...report.remarks.map((remark) => printable(`  remark: ${remark}`)),
     report.ok ? 'all in order' : 'NOT in order',
   ]
   return `${lines.join('\n')}\n`
