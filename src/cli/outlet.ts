@@ -126,11 +126,9 @@ type Fail = (error: OutletError) => void
 function openSink(fd: number, isTerminal: boolean, settled: () => void, fail: Fail): Sink {
   const kind = statOf(fd)
   if (isTerminal) return new TerminalSink(reopened(fd) ?? fd, settled, fail)
-  if (kind?.isFIFO() === true) {
-    const own = reopened(fd)
-    // Of a named pipe without a reader there is no second description: a write to it fails at once.
-    return own === undefined ? new FileSink(fd, fail) : new SocketSink(own, settled, fail)
-  }
+  // A pipe of another user (sudo, a container) cannot be opened once more: the event loop then sets that of the shell not to
+  // block. It never closes descriptors up to 2.
+  if (kind?.isFIFO() === true) return new SocketSink(reopened(fd) ?? fd, settled, fail)
   if (kind?.isSocket() === true) return new SocketSink(fd, settled, fail)
   return new FileSink(fd, fail)
 }
@@ -146,16 +144,24 @@ function statOf(fd: number): Stats | undefined {
 /** A description of our own of the same pipe or terminal, which does not block. */
 function reopened(fd: number): number | undefined {
   try {
-    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+    return openOnceMore(fd)
   } catch {
     return undefined
   }
 }
 
+function openOnceMore(fd: number): number {
+  return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+}
+
+/** Only ENXIO says that nobody reads. A pipe of another user cannot be opened, whether somebody reads it or not. */
 function hasReader(fd: number): boolean {
-  const own = reopened(fd)
-  if (own !== undefined) closeSync(own)
-  return own !== undefined
+  try {
+    closeSync(openOnceMore(fd))
+    return true
+  } catch (error) {
+    return (error as OutletError).code !== 'ENXIO'
+  }
 }
 
 /** A file or a device: it takes what it is given, or says why not. */
@@ -182,13 +188,16 @@ class FileSink implements Sink {
 class SocketSink implements Sink {
   readonly #socket: Socket
   readonly #settled: () => void
+  readonly #fail: Fail
+  #ended: OutletError | undefined
 
   constructor(fd: number, settled: () => void, fail: Fail) {
     this.#socket = new Socket({ fd, readable: false, writable: true })
     this.#settled = settled
-    this.#socket.on('error', fail)
+    this.#fail = fail
+    this.#socket.on('error', (error) => this.#end(error))
     // Of a socket whose other end is closed, also when nothing is being written.
-    this.#socket.on('close', () => fail(Object.assign(new Error('the reader is gone'), { code: 'EPIPE' })))
+    this.#socket.on('close', () => this.#end(Object.assign(new Error('the reader is gone'), { code: 'EPIPE' })))
   }
 
   get waiting(): number {
@@ -196,7 +205,13 @@ class SocketSink implements Sink {
   }
 
   write(bytes: Buffer): void {
-    this.#socket.write(bytes, this.#settled)
+    if (this.#ended !== undefined) this.#fail(this.#ended)
+    else this.#socket.write(bytes, this.#settled)
+  }
+
+  #end(error: OutletError): void {
+    this.#ended ??= error
+    this.#fail(this.#ended)
   }
 }
 
@@ -207,6 +222,7 @@ class TerminalSink implements Sink {
   readonly #fail: Fail
   #queue: Buffer = Buffer.alloc(0)
   #retry: NodeJS.Timeout | undefined
+  #ended: OutletError | undefined
 
   constructor(fd: number, settled: () => void, fail: Fail) {
     this.#fd = fd
@@ -219,6 +235,11 @@ class TerminalSink implements Sink {
   }
 
   write(bytes: Buffer): void {
+    // The number of the closed descriptor may be that of another file by now.
+    if (this.#ended !== undefined) {
+      this.#fail(this.#ended)
+      return
+    }
     this.#queue = this.#queue.length === 0 ? bytes : Buffer.concat([this.#queue, bytes])
     if (this.#retry === undefined) this.#push()
   }
@@ -236,6 +257,7 @@ class TerminalSink implements Sink {
   }
 
   #give(error: OutletError): void {
+    this.#ended = error
     this.#queue = Buffer.alloc(0)
     if (this.#fd > 2) closeSync(this.#fd)
     this.#fail(error)

@@ -38,11 +38,14 @@ async function tail(directory: string, options: Options): Promise<void> {
   outputClosed(() => stop.abort())
   const line = options.json === true ? jsonLine : textLine
   const lines = new Lines()
+  // A reader that does not read must not keep a command that was told to stop.
+  const stopped = new Promise<false>((resolve) => stop.signal.addEventListener('abort', () => resolve(false)))
+  const flush = (): Promise<boolean> => Promise.race([lines.flush(), stopped])
   for await (const batch of records) {
     for (const record of batch) {
       lines.put(line(record))
-      if (lines.full && !(await lines.flush())) return
+      if (lines.full && !(await flush())) return
     }
-    if (!(await lines.flush())) return
+    if (!(await flush())) return
   }
 }
