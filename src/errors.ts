@@ -9,6 +9,10 @@ export const ERRORS = {
   TF_UNKNOWN_SYMBOL: [2, "check the venue's own spelling of the symbol"],
   TF_UNKNOWN_INSTRUMENT: [2, 'see `tickforge ls DIR` for what was recorded'],
   TF_UNKNOWN_FORMAT: [2, 'check that the file is a capture of the named recorder'],
+  TF_IMPORT_INCOMPLETE: [
+    12,
+    'see the report: what was refused left nothing in the log, and the same command can be run again',
+  ],
   TF_LINE_MAPPING: [2, 'see docs/INGEST.md, "A mapping of your own"'],
   TF_NATIVE_MISSING: [3, 'run `npm run setup`'],
   TF_NO_DIRECTORY: [4, 'check the path'],

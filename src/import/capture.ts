@@ -1,15 +1,14 @@
 // What captures of other recorders have in common once their file format is read. Readers know files and times,
 // nothing of venues: the bytes of a payload are handed on as they are.
-import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
-import type { Readable } from 'node:stream'
-import { createGunzip } from 'node:zlib'
 import { TickforgeError } from '../errors.ts'
 
 /** Something that the recorder of a capture did or received. */
 export interface CaptureRecord {
   /** `sent` is what the client sent; `frame` is what the venue sent; `rest` is the body of a REST answer. */
   kind: 'open' | 'close' | 'frame' | 'sent' | 'rest'
+  /** File that it stands in; absent where the whole capture is one file. */
+  path?: string
   /** Name of the connection inside the capture; unique in one capture. */
   connection: string
   /** Receive time in ns since 1970, exactly as the capture's text gives it. */
@@ -30,14 +29,30 @@ export interface BrokenLine {
   reason: string
 }
 
-export type CaptureEvent = CaptureRecord | BrokenLine
+/** Where a file ends before its recorder was done with it. */
+export interface Cut {
+  /** Bytes of the file, as it is on the disk, that could be used; of compressed content all that is there. */
+  offset: number
+  reason: string
+  /** Bytes of a line without its end, which are left out. */
+  unfinished: number
+}
 
-/** A longer line ends the reading: it is a file of another kind. The largest frame known is 5 MB. */
-export const LINE_BYTES_MAX = 256 * 1024 * 1024
+/** What follows on a connection is not in its file: the recorder or a copy of the file ended in the middle. */
+export interface CaptureCut extends Cut {
+  kind: 'cut'
+  path: string
+  connection: string
+  /** Of the last thing before it. */
+  tsRecv: bigint
+}
 
-const CHUNK_BYTES = 256 * 1024
-const NEWLINE = 0x0a
-const CARRIAGE_RETURN = 0x0d
+export type CaptureEvent = CaptureRecord | BrokenLine | CaptureCut
+
+/** Receive times of captures lie in [2009, 2100): before there was no exchange of this kind, and what is later is no time. */
+export const CAPTURE_TIME_MIN = 1_230_768_000_000_000_000n
+export const CAPTURE_TIME_MAX = 4_102_444_800_000_000_000n
+
 const ZERO = 0x30
 const DOT = 0x2e
 const NS_DIGITS = 9
@@ -76,7 +91,7 @@ export function captureError(path: string, thrown: unknown): TickforgeError {
   const text = thrown instanceof Error ? thrown.message : String(thrown)
   if (code === 'ENOENT') return new TickforgeError('TF_NO_FILE', `there is no file ${path}`, { path, cause: thrown })
   if (code === 'EISDIR') return new TickforgeError('TF_NO_FILE', `${path} is a folder`, { path, cause: thrown })
-  if (typeof code === 'string' && (code.startsWith('Z_') || code === 'ERR_TRAILING_JUNK_AFTER_STREAM_END')) {
+  if (typeof code === 'string' && code.startsWith('Z_')) {
     return new TickforgeError('TF_UNKNOWN_FORMAT', `${path} is damaged gzip data: ${text}`, { path, cause: thrown })
   }
   return new TickforgeError('TF_IO', `${path} cannot be read: ${text}`, { path, cause: thrown })
@@ -95,55 +110,4 @@ export async function readHead(path: string, length: number): Promise<Uint8Array
   } catch (thrown) {
     throw captureError(path, thrown)
   }
-}
-
-/** The lines of a plain or gzip file as views of its buffers, without line ends, in batches. What precedes a damaged place comes first. */
-export async function* readLines(path: string): AsyncGenerator<Buffer[]> {
-  const head = await readHead(path, 2)
-  const file = createReadStream(path, { highWaterMark: CHUNK_BYTES })
-  let source: Readable = file
-  if (head[0] === 0x1f && head[1] === 0x8b) {
-    const gunzip = createGunzip({ chunkSize: CHUNK_BYTES })
-    file.on('error', (error) => gunzip.destroy(error))
-    source = file.pipe(gunzip)
-  }
-  let carried: Buffer[] = []
-  let carriedBytes = 0
-  try {
-    for await (const chunk of source as AsyncIterable<Buffer>) {
-      const lines: Buffer[] = []
-      let from = 0
-      for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, from)) {
-        let line = chunk.subarray(from, at)
-        if (carriedBytes > 0) {
-          line = Buffer.concat([...carried, line])
-          carried = []
-          carriedBytes = 0
-        }
-        lines.push(withoutReturn(line))
-        from = at + 1
-      }
-      if (from < chunk.length) {
-        carried.push(chunk.subarray(from))
-        carriedBytes += chunk.length - from
-        if (carriedBytes > LINE_BYTES_MAX) {
-          throw new TickforgeError('TF_UNKNOWN_FORMAT', `${path} has a line of more than ${LINE_BYTES_MAX} bytes`, {
-            path,
-          })
-        }
-      }
-      if (lines.length > 0) yield lines
-    }
-    if (carriedBytes > 0) yield [withoutReturn(Buffer.concat(carried))]
-  } catch (thrown) {
-    throw captureError(path, thrown)
-  } finally {
-    file.destroy()
-    source.destroy()
-  }
-}
-
-function withoutReturn(line: Buffer): Buffer {
-  const last = line.length - 1
-  return last >= 0 && line[last] === CARRIAGE_RETURN ? line.subarray(0, last) : line
 }

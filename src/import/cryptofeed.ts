@@ -4,9 +4,10 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { TickforgeError } from '../errors.ts'
-import { type CaptureEvent, captureError } from './capture.ts'
+import { CAPTURE_TIME_MAX, CAPTURE_TIME_MIN, type CaptureEvent, captureError } from './capture.ts'
+import { CaptureBytes } from './capture-bytes.ts'
 import { isEvent, LineError, type LineResult, parseJsonLine, parseTextLine } from './cryptofeed-lines.ts'
-import { readMaybeZstd } from './zstd.ts'
+import { readLines, TOO_LONG } from './lines.ts'
 
 /** Lines are grouped by connection and have to be put in order, so a session's content is held in memory up to this. */
 export const SESSION_BYTES_MAX = 1024 * 1024 * 1024
@@ -21,13 +22,22 @@ export interface CryptofeedSession {
 export interface CryptofeedCapture extends CryptofeedSession {
   /**
    * All events in order of time. Events of one connection keep their order even where its clock steps back. Broken
-   * lines come first.
+   * lines come first; a cut event stands where a connection goes on in what its file lacks.
    */
   events: readonly CaptureEvent[]
+  /** What became of each file, in the order of `files`. */
+  readings: readonly FileReading[]
 }
 
-const JSONL = /^(.+)\.jsonl(?:\.zst)?$/
-const TEXT = /^(([A-Za-z0-9_.]+?)(?:-[0-9a-f]{4,})?)(\.(?:ws|http)\.\d+)?\.(\d+)(?:\.zst)?$/
+/** One file of a session after it was read. A file with an error gave no event. */
+export interface FileReading {
+  content: CaptureBytes
+  lines: number
+  error: TickforgeError | undefined
+}
+
+const JSONL = /^(.+)\.jsonl(?:\.(?:zst|gz))?$/
+const TEXT = /^(([A-Za-z0-9_.]+?)(?:-[0-9a-f]{4,})?)(\.(?:ws|http)\.\d+)?\.(\d+)(?:\.(?:zst|gz))?$/
 
 /** The sessions that paths of files or folders belong to; a file brings its companions along. No session comes twice. */
 export async function findCryptofeedSessions(paths: readonly string[]): Promise<CryptofeedSession[]> {
@@ -60,8 +70,8 @@ export async function findCryptofeedSessions(paths: readonly string[]): Promise<
 }
 
 /**
- * Reads one session, given by itself or by a path inside it.
- * @throws TF_NO_FILE, TF_IO, TF_UNKNOWN_FORMAT
+ * Reads one session, given by itself or by a path inside it. A file that is damaged or no capture is left out of it.
+ * @throws TF_NO_FILE, TF_IO, TF_UNKNOWN_FORMAT when no file could be read
  */
 export async function readCryptofeed(from: string | CryptofeedSession): Promise<CryptofeedCapture> {
   let session: CryptofeedSession
@@ -79,54 +89,115 @@ export async function readCryptofeed(from: string | CryptofeedSession): Promise<
   }
   const collector = new Collector()
   let exchange = session.exchange
+  const readings: FileReading[] = []
   for (const path of session.files) {
-    const content = await readMaybeZstd(path, SESSION_BYTES_MAX - collector.bytes)
-    exchange = collector.addFile(path, content) ?? exchange
+    const content = new CaptureBytes(path)
+    const reading: FileReading = { content, lines: 0, error: undefined }
+    readings.push(reading)
+    exchange = (await collector.addFile(reading)) ?? exchange
   }
-  return { exchange, files: session.files, events: collector.sorted() }
+  if (readings.every(({ error }) => error !== undefined)) throw readings[0]!.error!
+  return { exchange, files: session.files, events: collector.sorted(), readings }
+}
+
+/** What one file gave so far. */
+interface FileSoFar {
+  path: string
+  /** Of a text file's lines, which do not name it. */
+  connection: string
+  /** Connections that it speaks of. */
+  connections: Set<string>
+  lines: number
+  /** One format begins each line with a brace; the other one never does. */
+  isJson: boolean
+  exchange: string | undefined
 }
 
 class Collector {
-  bytes = 0
+  /** Of the lines that are held. */
+  #bytes = 0
   readonly #broken: CaptureEvent[] = []
   readonly #ordered: { key: bigint; event: CaptureEvent }[] = []
   /** Newest time and address so far, a connection. */
   readonly #connections = new Map<string, { key: bigint; url: string }>()
 
-  /** Adds the lines of a file; returns the exchange that its header names. */
-  addFile(path: string, content: Buffer): string | undefined {
-    this.bytes += content.length
-    // One format begins each line with a brace; the other one never does.
-    const isJson = content[0] === 0x7b
-    const connection = basename(path).replace(/\.\d+(\.zst)?$/, '')
-    let exchange: string | undefined
-    let line = 0
-    for (let from = 0; from < content.length; ) {
-      let to = content.indexOf(0x0a, from)
-      if (to === -1) to = content.length
-      line++
-      const end = to > from && content[to - 1] === 0x0d ? to - 1 : to
-      try {
-        const bytes = content.subarray(from, end)
-        const result = isJson ? parseJsonLine(bytes) : parseTextLine(bytes)
-        if (result !== undefined) {
-          if (isEvent(result)) this.#add(result, connection)
-          else exchange = result.exchange === '' ? undefined : result.exchange
-        }
-      } catch (thrown) {
-        if (!(thrown instanceof LineError)) throw thrown
-        this.#broken.push({ kind: 'broken', path, line, reason: thrown.message })
+  /** Adds the lines of a file, all of them or, with an error in `reading`, none; returns the exchange that its header names. */
+  async addFile(reading: FileReading): Promise<string | undefined> {
+    const { content } = reading
+    const { path } = content
+    const undo = this.#remember()
+    const connection = basename(path).replace(/\.\d+(\.(zst|gz))?$/, '')
+    const file: FileSoFar = { path, connection, connections: new Set(), lines: 0, isJson: false, exchange: undefined }
+    try {
+      for await (const lines of readLines(content)) for (const line of lines) this.#line(file, line)
+      reading.lines = file.lines
+      this.#judge(file, content, undo.broken)
+    } catch (thrown) {
+      if (!(thrown instanceof TickforgeError)) throw thrown
+      reading.error = thrown
+      undo.all()
+      return undefined
+    }
+    if (content.cut !== undefined) {
+      for (const name of file.connections) {
+        const tsRecv = this.#connections.get(name)!.key
+        this.#ordered.push({ key: tsRecv, event: { kind: 'cut', path, connection: name, tsRecv, ...content.cut } })
       }
-      from = to + 1
     }
-    if (line > 0 && this.#broken.length === line) {
-      throw new TickforgeError('TF_UNKNOWN_FORMAT', `${path} has no line of a capture of cryptofeed`, { path })
-    }
-    return exchange
+    return file.exchange
   }
 
-  #add(result: LineResult, fileConnection: string): void {
-    const name = result.connection ?? fileConnection
+  /** Throws for a file that has something in it, but no line of a capture. */
+  #judge(file: FileSoFar, content: CaptureBytes, brokenBefore: number): void {
+    const { path, lines } = file
+    if (lines > 0 && this.#broken.length - brokenBefore === lines)
+      throw new TickforgeError('TF_UNKNOWN_FORMAT', `${path} has no line of a capture of cryptofeed`, { path })
+    if (lines === 0 && content.cut !== undefined)
+      throw new TickforgeError('TF_UNKNOWN_FORMAT', `${path}: ${content.cut.reason}, before its first line ends`, {
+        path,
+      })
+  }
+
+  #remember(): { broken: number; all: () => void } {
+    const connections = [...this.#connections].map(([name, { key, url }]) => [name, { key, url }] as const)
+    const [bytes, broken, ordered] = [this.#bytes, this.#broken.length, this.#ordered.length]
+    const all = (): void => {
+      this.#bytes = bytes
+      this.#broken.length = broken
+      this.#ordered.length = ordered
+      this.#connections.clear()
+      for (const [name, state] of connections) this.#connections.set(name, state)
+    }
+    return { broken, all }
+  }
+
+  #line(file: FileSoFar, line: Buffer | undefined): void {
+    file.lines++
+    if (file.lines === 1) file.isJson = line?.[0] === 0x7b
+    try {
+      if (line === undefined) throw new LineError(TOO_LONG)
+      const result = file.isJson ? parseJsonLine(line) : parseTextLine(line)
+      if (result === undefined) return
+      if (isEvent(result)) this.#add(result, file, line.length)
+      else file.exchange = result.exchange === '' ? undefined : result.exchange
+    } catch (thrown) {
+      if (!(thrown instanceof LineError)) throw thrown
+      this.#broken.push({ kind: 'broken', path: file.path, line: file.lines, reason: thrown.message })
+    }
+  }
+
+  #add(result: LineResult, file: FileSoFar, bytes: number): void {
+    if (result.tsRecv < CAPTURE_TIME_MIN || result.tsRecv >= CAPTURE_TIME_MAX)
+      throw new LineError('the time is not between 2009 and 2100')
+    this.#bytes += bytes
+    if (this.#bytes > SESSION_BYTES_MAX) {
+      const { path } = file
+      throw new TickforgeError('TF_UNKNOWN_FORMAT', `${path}: more than ${SESSION_BYTES_MAX} bytes to put in order`, {
+        path,
+      })
+    }
+    const name = result.connection ?? file.connection
+    file.connections.add(name)
     let connection = this.#connections.get(name)
     if (connection === undefined) {
       connection = { key: result.tsRecv, url: '' }
@@ -136,6 +207,7 @@ class Collector {
     if (result.tsRecv > connection.key) connection.key = result.tsRecv
     const event: CaptureEvent = {
       kind: result.kind,
+      path: file.path,
       connection: name,
       tsRecv: result.tsRecv,
       url: result.url === '' ? connection.url : result.url,

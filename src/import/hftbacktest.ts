@@ -1,7 +1,9 @@
 // Raw logs of hftbacktest's collector: `<epoch> <payload>` a line, 19 digits of ns, 16 of µs or 13 of ms, often gzip.
 // A line whose payload begins with {"lastUpdateId" is the answer of a REST depth request, not a frame.
 import { basename } from 'node:path'
-import { type CaptureEvent, readLines } from './capture.ts'
+import { CAPTURE_TIME_MAX, CAPTURE_TIME_MIN, type CaptureEvent } from './capture.ts'
+import { CaptureBytes } from './capture-bytes.ts'
+import { readLines, TOO_LONG } from './lines.ts'
 
 /** Markets whose frames tell them apart. Other content of the same file format has no name here. */
 export type HftbacktestMarket = 'binance' | 'binance-usdm' | 'binance-coinm' | 'hyperliquid'
@@ -19,18 +21,31 @@ const UNITS = new Map([
   [13, 1_000_000],
 ])
 const SECOND_DIGITS = 10
+const SECOND_MIN = Number(CAPTURE_TIME_MIN / 1_000_000_000n)
+const SECOND_MAX = Number(CAPTURE_TIME_MAX / 1_000_000_000n)
 const REST_PREFIX = Buffer.from('{"lastUpdateId"')
 
-/** Reads one file, in the order of its lines. All of it is one connection, named by the file. */
-export async function* readHftbacktest(path: string): AsyncGenerator<CaptureEvent[]> {
+/**
+ * Reads one file, in the order of its lines. All of it is one connection, named by the file. A file that is cut off ends with a
+ * cut event.
+ * @throws TF_NO_FILE, TF_IO, TF_UNKNOWN_FORMAT (damaged data)
+ */
+export async function* readHftbacktest(from: string | CaptureBytes): AsyncGenerator<CaptureEvent[]> {
+  const source = typeof from === 'string' ? new CaptureBytes(from) : from
+  const { path } = source
   const connection = basename(path)
   let line = 0
   let second = -1
   let secondNs = 0n
-  for await (const lines of readLines(path)) {
+  let last = 0n
+  for await (const lines of readLines(source)) {
     const events: CaptureEvent[] = []
     for (const bytes of lines) {
       line++
+      if (bytes === undefined) {
+        events.push({ kind: 'broken', path, line, reason: TOO_LONG })
+        continue
+      }
       const digits = bytes.indexOf(SPACE)
       const unit = UNITS.get(digits)
       if (unit === undefined || digits + 1 >= bytes.length) {
@@ -43,15 +58,20 @@ export async function* readHftbacktest(path: string): AsyncGenerator<CaptureEven
         events.push({ kind: 'broken', path, line, reason: 'the time is not a whole number' })
         continue
       }
+      if (seconds < SECOND_MIN || seconds >= SECOND_MAX) {
+        events.push({ kind: 'broken', path, line, reason: 'the time is not between 2009 and 2100' })
+        continue
+      }
       if (seconds !== second) {
         second = seconds
         secondNs = BigInt(seconds) * 1_000_000_000n
       }
+      last = secondNs + BigInt(fraction * unit)
       const isRest = bytes[digits + 1] === BRACE && startsWith(bytes, digits + 1, REST_PREFIX)
       events.push({
         kind: isRest ? 'rest' : 'frame',
         connection,
-        tsRecv: secondNs + BigInt(fraction * unit),
+        tsRecv: last,
         url: '',
         data: bytes.subarray(digits + 1),
         binary: false,
@@ -59,6 +79,7 @@ export async function* readHftbacktest(path: string): AsyncGenerator<CaptureEven
     }
     yield events
   }
+  if (source.cut !== undefined) yield [{ kind: 'cut', path, connection, tsRecv: last, ...source.cut }]
 }
 
 function digitsToNumber(bytes: Uint8Array, from: number, to: number): number {
@@ -84,18 +105,32 @@ function explain(bytes: Uint8Array, digits: number): string {
   return `a time of ${digits} characters is neither ns, µs nor ms since 1970`
 }
 
-/** Tells the market of a log by the members of its first telling line; undefined if no line tells. */
-export async function detectMarket(path: string): Promise<HftbacktestMarket | undefined> {
+/** What the first lines of a log tell. */
+export interface HftbacktestHead {
+  /** Receive time of the first line that can be read; undefined without one. */
+  first: bigint | undefined
+  market: HftbacktestMarket | undefined
+}
+
+/** Reads as far as the first line that tells the market, or with `timeOnly` the first one with a time. */
+export async function readHftbacktestHead(path: string, timeOnly = false): Promise<HftbacktestHead> {
   let seen = 0
+  let first: bigint | undefined
   for await (const events of readHftbacktest(path)) {
     for (const event of events) {
-      if (seen++ === DETECT_LINES_MAX) return undefined
       if (event.kind !== 'frame' && event.kind !== 'rest') continue
+      first ??= event.tsRecv
+      if (timeOnly) return { first, market: undefined }
       const market = marketOf(Buffer.from(event.data).toString('utf8'))
-      if (market !== undefined) return market
+      if (market !== undefined || ++seen === DETECT_LINES_MAX) return { first, market }
     }
   }
-  return undefined
+  return { first, market: undefined }
+}
+
+/** Tells the market of a log by the members of its first telling line; undefined if no line tells. */
+export async function detectMarket(path: string): Promise<HftbacktestMarket | undefined> {
+  return (await readHftbacktestHead(path)).market
 }
 
 function marketOf(text: string): HftbacktestMarket | undefined {

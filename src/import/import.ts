@@ -1,18 +1,16 @@
 // Captures of other recorders become ours: their frames, with their own receive times, through the same normalisers as
-// live frames, merged by time, into new segments.
-import { basename } from 'node:path'
+// live frames, merged by time, into new segments. A file comes in whole or not at all, and once.
 import { TickforgeError } from '../errors.ts'
-import type { Normalizer, NormalizerCounters, Venue } from '../feeds/feed.ts'
-import { adapterFor, findVenue, VENUES } from '../feeds/registry.ts'
-import { monotonicMs, ReceiveClock } from '../recorder/clock.ts'
-import { addCounters } from '../recorder/counters.ts'
+import { monotonicMs } from '../recorder/clock.ts'
 import { Journal } from '../recorder/journal.ts'
-import type { CaptureEvent, CaptureRecord } from './capture.ts'
-import { findCryptofeedSessions, readCryptofeed } from './cryptofeed.ts'
-import { detectMarket, readHftbacktest } from './hftbacktest.ts'
+import { BadSource, type BatchResult, contentOf, feedBatch, isTaken, ledgerEntries } from './batch.ts'
+import { digestOfFile, fileState } from './capture-bytes.ts'
+import type { FeedCounts } from './feeder.ts'
+import { type Known, Ledger } from './ledger.ts'
+import { type CaptureFormat, type FileTask, findSources, type ImportedFile, refuse, type Source } from './source.ts'
+import { Staging } from './staging.ts'
 
-export type CaptureFormat = 'hftbacktest' | 'cryptofeed'
-export const CAPTURE_FORMATS: readonly CaptureFormat[] = ['hftbacktest', 'cryptofeed']
+export { CAPTURE_FORMATS, type CaptureFormat, type FileOutcome, type ImportedFile } from './source.ts'
 
 export interface ImportOptions {
   directory: string
@@ -22,6 +20,8 @@ export interface ImportOptions {
   venue?: string
   /** Name of the journal, default 'import'. */
   journal?: string
+  /** Take files in although they are in the log already. */
+  again?: boolean
   ringBytes?: number
   warn?: (message: string) => void
   /** Called now and then with the frames so far. */
@@ -39,283 +39,248 @@ export interface ImportReport {
   restAnswers: number
   gaps: number
   checksums: { passed: number; failed: number }
+  /** Captures that were taken in: files, or sessions of cryptofeed. */
   files: number
   seconds: number
+  /** Every file that was named, or came along, in that order, with what became of it. */
+  outcomes: ImportedFile[]
 }
 
-/** Files of one market continue each other across midnight if no more than this lies between them (ns). */
-const CONTINUES_NS = 60_000_000_000n
-const PROGRESS_EVERY = 16384
-
-/** Events of one capture, in order. */
-interface Source {
-  venue: Venue
-  /** Connections of this source by name. Sources that may continue each other share them. */
-  connections: Map<string, ImportedConnection>
-  /** The source is one connection, whatever its events call it: files of one market that follow each other are one recording. */
-  isOneConnection: boolean
-  events: AsyncIterator<readonly CaptureEvent[]>
-  batch: readonly CaptureEvent[]
-  at: number
-}
+/** The journal that holds the directory's lock writes nothing. */
+const LOCK_RING_BYTES = 1 << 20
 
 /**
- * Imports captures. Everything is durable when it resolves. Throws TF_UNKNOWN_FORMAT, TF_UNKNOWN_VENUE, TF_LOCKED, TF_DISK_FULL, TF_IO.
+ * Imports captures. What is reported as imported is durable when it resolves; what was refused is in `outcomes` and left nothing
+ * behind. Throws the first refusal when no file could be taken; TF_UNKNOWN_VENUE, TF_LOCKED, and when the log cannot be written
+ * TF_DISK_FULL, TF_IO: then the batches that were finished are in the log.
  */
 export async function importCaptures(options: ImportOptions): Promise<ImportReport> {
   const started = monotonicMs()
-  const sources =
-    options.format === 'hftbacktest' ? await hftbacktestSources(options) : await cryptofeedSources(options)
-  const journal = new Journal({
-    directory: options.directory,
-    name: options.journal ?? 'import',
-    newPart: true,
-    durability: 'os',
-    ...(options.ringBytes === undefined ? {} : { ringBytes: options.ringBytes }),
-  })
-  const feeder = new Feeder(journal, options)
-  try {
-    await merge(sources, feeder)
-    feeder.finish()
-  } catch (error) {
-    await journal.close().catch(() => undefined)
-    throw error
+  const { sources, tasks } = await findSources(options)
+  const outcomes = tasks.map(({ report }) => report)
+  const totals = noCounts()
+  let files = 0
+  if (sources.length > 0) {
+    const run = new ImportRun(options, totals)
+    files = await run.all(sources)
   }
-  await journal.close()
-  return feeder.report(sources.length, (monotonicMs() - started) / 1000)
+  const failure = outcomes.every(({ outcome }) => outcome === 'refused' || outcome === 'empty')
+    ? nothingTaken(tasks)
+    : undefined
+  for (const { report, error } of tasks) {
+    if (report.outcome === 'imported' || (failure !== undefined && error === failure)) continue
+    options.warn?.(error?.message ?? `${report.path}: ${report.note}`)
+  }
+  if (failure !== undefined) throw failure
+  return { ...totals, files, seconds: (monotonicMs() - started) / 1000, outcomes }
 }
 
-/** Feeds the sources' events in order of time; those of one source keep their order. */
-async function merge(sources: readonly Source[], feeder: Feeder): Promise<void> {
-  const open: Source[] = []
-  for (const source of sources) if (await advance(source)) open.push(source)
-  while (open.length > 0) {
-    let source = open[0] as Source
-    let next: bigint | undefined
-    for (const other of open) if (timeOf(other) < timeOf(source)) source = other
-    for (const other of open) if (other !== source && (next === undefined || timeOf(other) < next)) next = timeOf(other)
-    // One source at a time for as long as it is the earliest.
-    do {
-      feeder.feed(source, source.batch[source.at] as CaptureEvent)
-      source.at++
-      if (source.at === source.batch.length && !(await advance(source))) {
-        feeder.ended(source)
-        open.splice(open.indexOf(source), 1)
-        break
-      }
-    } while (next === undefined || timeOf(source) <= next)
+function nothingTaken(tasks: readonly FileTask[]): TickforgeError {
+  const error = tasks.find((task) => task.error !== undefined)?.error
+  if (error !== undefined) return error
+  const { path } = (tasks[0] as FileTask).report
+  return new TickforgeError('TF_UNKNOWN_FORMAT', `'${path}' is empty: there is nothing to import`, { path })
+}
+
+function noCounts(): FeedCounts {
+  return {
+    frames: 0,
+    records: 0,
+    rejectedFrames: 0,
+    textFrames: 0,
+    restAnswers: 0,
+    gaps: 0,
+    checksums: { passed: 0, failed: 0 },
   }
 }
 
-async function advance(source: Source): Promise<boolean> {
-  do {
-    const { value, done } = await source.events.next()
-    if (done === true) return false
-    source.batch = value
-    source.at = 0
-  } while (source.batch.length === 0)
-  return true
-}
-
-/** A broken line has no time: it comes at once. */
-function timeOf(source: Source): bigint {
-  const event = source.batch[source.at] as CaptureEvent
-  return event.kind === 'broken' ? 0n : event.tsRecv
-}
-
-interface ImportedConnection {
-  id: number
-  normalizer: Normalizer
-  /** Receive time of its last frame. */
-  last: bigint
-  /** Its source is read to the end; the next one may go on with it. */
-  ended: boolean
-}
-
-/** Carries events to the normaliser of their venue and protocol. */
-class Feeder {
-  readonly #journal: Journal
+/** One command: the directory is locked, what an earlier one left is settled, then batch after batch. */
+class ImportRun {
   readonly #options: ImportOptions
-  readonly #clock = new ReceiveClock()
-  readonly #normalizers = new Map<string, Normalizer>()
-  readonly #open = new Set<ImportedConnection>()
-  #connectionCount = 0
-  #frames = 0
-  #rest = 0
-  #broken = 0
+  readonly #totals: FeedCounts
+  readonly #name: string
+  /** Content of the files that this run has taken in. */
+  readonly #contents = new Map<string, string>()
+  #connections = 0
 
-  constructor(journal: Journal, options: ImportOptions) {
-    this.#journal = journal
+  constructor(options: ImportOptions, totals: FeedCounts) {
     this.#options = options
+    this.#totals = totals
+    this.#name = options.journal ?? 'import'
   }
 
-  feed(source: Source, event: CaptureEvent): void {
-    if (event.kind === 'broken') {
-      this.#broken++
-      this.#frames++
-      this.#options.warn?.(`${event.path}:${event.line}: ${event.reason}`)
+  /** Returns how many sources were taken in. */
+  async all(sources: readonly Source[]): Promise<number> {
+    const { directory } = this.#options
+    // No record goes through this one: it holds the lock of the directory as long as it is open.
+    const lock = new Journal({
+      directory,
+      name: this.#name,
+      newPart: true,
+      durability: 'os',
+      ringBytes: LOCK_RING_BYTES,
+    })
+    try {
+      const staging = new Staging(directory, this.#name)
+      this.#settle(staging)
+      const ledger = new Ledger(directory, this.#name)
+      let left = await this.#unknown(sources, ledger)
+      let taken = 0
+      while (left.length > 0) {
+        const before = left
+        const done = await this.#batch(before, staging, ledger)
+        left = before.slice(done).filter(({ tasks }) => tasks.length > 0)
+        taken += before.slice(0, done).filter(({ tasks }) => tasks.some(isTaken)).length
+      }
+      return taken
+    } finally {
+      await lock.close()
+    }
+  }
+
+  #settle(staging: Staging): void {
+    const found = staging.recover()
+    const said = {
+      nothing: undefined,
+      completed: 'an import that was interrupted in its last step was completed',
+      undone: 'what an import that was interrupted had written was taken back',
+    }[found]
+    if (said !== undefined) this.#options.warn?.(said)
+  }
+
+  /** Leaves out the files that are in the log, by their own digests. */
+  async #unknown(sources: readonly Source[], ledger: Ledger): Promise<Source[]> {
+    const { format } = this.#options
+    const seen = new Map<string, string>()
+    for (const source of sources) {
+      for (const task of source.tasks) {
+        const { path } = task.report
+        try {
+          task.digest = await digestOfFile(path)
+        } catch (thrown) {
+          refuse(task, thrown)
+          continue
+        }
+        const key = `${source.venue.name} ${task.digest}`
+        const twice = seen.get(key)
+        seen.set(key, twice ?? path)
+        if (twice !== undefined) passOver(task, twice === path ? 'it was named twice' : `it is the same as ${twice}`)
+        else this.#judge(task, ledger.find({ format, venue: source.venue.name, file: task.digest }))
+      }
+      source.tasks = source.tasks.filter(isTaken)
+    }
+    return sources.filter(({ tasks }) => tasks.length > 0)
+  }
+
+  /** Passes a file over that the ledger knows. */
+  #judge(task: FileTask, known: Known | undefined): void {
+    if (known === undefined || this.#options.again === true) return
+    if (known.state === 'there') {
+      passOver(task, 'it is in the log already')
       return
     }
-    if (event.kind === 'sent') return
-    this.#clock.setTime(event.tsRecv)
-    if (event.kind === 'rest') {
-      this.#rest++
-      // A log without addresses holds its REST answers among its frames.
-      if (event.url === '') this.#frames++
-      this.#restAnswer(source, event)
-    } else if (event.kind === 'open') {
-      this.#opened(source, event)
-    } else {
-      const connection = this.#connection(source, event)
-      if (event.kind === 'close') {
-        this.#close(connection, 1000, 'end of capture')
-        source.connections.delete(nameOf(source, event))
-      } else {
-        this.#frames++
-        connection.last = event.tsRecv
-        connection.normalizer.frame(connection.id, event.data, event.binary)
-        // An import takes what it gets: requests for more have nobody to ask.
-        connection.normalizer.takeRequests()
+    const { path } = task.report
+    const gone = known.missing.join(', ')
+    const message = `'${path}' was imported, and of its segments ${gone} are gone: --again imports all of it once more`
+    refuse(task, new TickforgeError('TF_UNKNOWN_FORMAT', message, { path }))
+  }
+
+  /** Imports as many of the first sources as belong together. Returns how many; 0: files were found that it must do without. */
+  async #batch(left: readonly Source[], staging: Staging, ledger: Ledger): Promise<number> {
+    const first = left[0] as Source
+    const candidates = first.standsAlone ? [first] : left
+    staging.begin()
+    try {
+      const result = await this.#write(candidates, staging)
+      const batch = candidates.slice(0, result.sources)
+      if (await this.#finds(batch, ledger)) return 0
+      if (batch.some(({ tasks }) => tasks.some(isTaken))) {
+        staging.commit(ledger.add(ledgerEntries(batch, this.#options.format, staging)))
+        this.#count(result.counts)
       }
-    }
-    if (this.#frames % PROGRESS_EVERY === 0) {
-      this.#journal.check()
-      this.#options.progress?.(this.#frames)
-    }
-  }
-
-  ended(source: Source): void {
-    for (const connection of source.connections.values()) connection.ended = true
-  }
-
-  finish(): void {
-    for (const connection of this.#open) this.#close(connection, 1000, 'end of capture')
-    for (const normalizer of this.#normalizers.values()) normalizer.stopped()
-  }
-
-  report(files: number, seconds: number): ImportReport {
-    const counters: NormalizerCounters = addCounters(
-      [...this.#normalizers.values()].map((normalizer) => normalizer.counters),
-    )
-    return {
-      frames: this.#frames,
-      records: this.#journal.writer.records,
-      rejectedFrames: counters.rejectedFrames + this.#broken,
-      textFrames: counters.textFrames,
-      restAnswers: this.#rest,
-      gaps: counters.gaps,
-      checksums: { passed: counters.checksumsPassed, failed: counters.checksumsFailed },
-      files,
-      seconds,
+      return result.sources
+    } catch (thrown) {
+      if (!(thrown instanceof BadSource)) throw thrown
+      for (const task of thrown.source.tasks) refuse(task, thrown.cause)
+      thrown.source.tasks = []
+      return 0
+    } finally {
+      staging.discard()
     }
   }
 
-  #restAnswer(source: Source, event: CaptureRecord): void {
-    if (event.url === '') {
-      const connection = this.#connection(source, event)
-      connection.normalizer.rest(connection.id, '', event.data)
-      connection.normalizer.takeRequests()
-    } else {
-      const url = new URL(event.url)
-      const normalizer = this.#normalizer(source.venue, undefined, event.tsRecv)
-      normalizer.rest(0, url.pathname + url.search, event.data)
-      normalizer.takeRequests()
-    }
-  }
-
-  #connection(source: Source, event: CaptureRecord): ImportedConnection {
-    const known = source.connections.get(nameOf(source, event))
-    if (known !== undefined) {
-      if (!known.ended || event.tsRecv - known.last <= CONTINUES_NS) {
-        known.ended = false
-        return known
-      }
-      this.#close(known, 1000, 'end of capture')
-    }
-    return this.#opened(source, event)
-  }
-
-  #opened(source: Source, event: CaptureRecord): ImportedConnection {
-    const name = nameOf(source, event)
-    const normalizer = this.#normalizer(source.venue, event.url === '' ? undefined : event.url, event.tsRecv)
-    const before = source.connections.get(name)
-    if (event.kind === 'open' && before !== undefined) this.#close(before, 1006, 'connected again')
-    this.#connectionCount = (this.#connectionCount % 65535) + 1
-    const connection = { id: this.#connectionCount, normalizer, last: event.tsRecv, ended: false }
-    source.connections.set(name, connection)
-    this.#open.add(connection)
-    normalizer.opened(connection.id, event.url)
-    return connection
-  }
-
-  #close(connection: ImportedConnection, code: number, reason: string): void {
-    connection.normalizer.closed(connection.id, code, reason)
-    this.#open.delete(connection)
-  }
-
-  #normalizer(venue: Venue, url: string | undefined, tsRecv: bigint): Normalizer {
-    const adapter = adapterFor(venue, { ...(url === undefined ? {} : { url }), tsRecv })
-    const key = `${venue.name}/${adapter.name}`
-    let normalizer = this.#normalizers.get(key)
-    if (normalizer === undefined) {
-      normalizer = adapter.createNormalizer({
-        venue: venue.name,
-        writer: this.#journal.writer,
-        stamp: this.#clock,
-        nextInstrument: this.#journal.nextInstrument,
-        warn: this.#options.warn ?? (() => undefined),
+  async #write(sources: readonly Source[], staging: Staging): Promise<BatchResult> {
+    const { ringBytes, warn = () => undefined, progress = () => undefined } = this.#options
+    const journal = new Journal({
+      directory: staging.path,
+      name: this.#name,
+      newPart: true,
+      durability: 'os',
+      ...(ringBytes === undefined ? {} : { ringBytes }),
+    })
+    const connections = this.#connections
+    try {
+      const result = await feedBatch(sources, journal, {
+        warn,
+        progress: (frames) => progress(this.#totals.frames + frames),
+        nextConnection: () => {
+          this.#connections = (this.#connections % 65535) + 1
+          return this.#connections
+        },
       })
-      this.#normalizers.set(key, normalizer)
+      await journal.close()
+      return { ...result, counts: { ...result.counts, records: journal.writer.records } }
+    } catch (thrown) {
+      this.#connections = connections
+      await journal.close().catch(() => undefined)
+      throw thrown
     }
-    return normalizer
+  }
+
+  /** Looks for files that changed while they were read, or whose content is in the log under another digest; takes them out. */
+  async #finds(batch: readonly Source[], ledger: Ledger): Promise<boolean> {
+    let found = false
+    const contents = new Map(this.#contents)
+    for (const source of batch) {
+      const taken = source.tasks.filter(isTaken)
+      for (const task of taken) await this.#look(source.venue.name, task, ledger, contents)
+      if (taken.every(isTaken)) continue
+      found = true
+      source.tasks = taken.filter(isTaken)
+    }
+    if (!found) for (const [content, path] of contents) this.#contents.set(content, path)
+    return found
+  }
+
+  async #look(venue: string, task: FileTask, ledger: Ledger, contents: Map<string, string>): Promise<void> {
+    const { path } = task.report
+    const now = await fileState(path).catch(() => undefined)
+    const { bytes, modifiedNs, inode } = task.state
+    if (now === undefined || now.bytes !== bytes || now.modifiedNs !== modifiedNs || now.inode !== inode) {
+      const message = `'${path}' changed while it was read: import it when its recorder is done with it`
+      refuse(task, new TickforgeError('TF_IO', message, { path }))
+      return
+    }
+    const content = contentOf(task)
+    const key = `${venue} ${content}`
+    const twice = contents.get(key)
+    if (twice !== undefined) {
+      passOver(task, `it has the content of ${twice}`)
+      return
+    }
+    contents.set(key, path)
+    this.#judge(task, ledger.find({ format: this.#options.format, venue, content }))
+  }
+
+  #count(counts: FeedCounts): void {
+    const totals = this.#totals
+    for (const name of ['frames', 'records', 'rejectedFrames', 'textFrames', 'restAnswers', 'gaps'] as const)
+      totals[name] += counts[name]
+    totals.checksums.passed += counts.checksums.passed
+    totals.checksums.failed += counts.checksums.failed
   }
 }
 
-function nameOf(source: Source, event: CaptureRecord): string {
-  return source.isOneConnection ? '' : event.connection
-}
-
-async function hftbacktestSources(options: ImportOptions): Promise<Source[]> {
-  const sources: Source[] = []
-  const recordings = new Map<string, Source['connections']>()
-  for (const path of options.paths) {
-    const market = options.venue ?? (await detectMarket(path))
-    if (market === undefined) {
-      throw new TickforgeError(
-        'TF_UNKNOWN_FORMAT',
-        `'${path}' holds no frames of a venue that is known; name it with --venue`,
-        { path },
-      )
-    }
-    // btcusdt_20240808.gz and btcusdt_20240809.gz are one recording: the date is not part of the name.
-    const stem = basename(path)
-      .replace(/[_.-]?\d{8}.*$/, '')
-      .replace(/\.(gz|dat|log|txt)$/, '')
-    const recording = `${market} ${stem}`
-    const connections = recordings.get(recording) ?? new Map()
-    recordings.set(recording, connections)
-    const venue = findVenue(market)
-    sources.push({ venue, connections, isOneConnection: true, events: readHftbacktest(path), batch: [], at: 0 })
-  }
-  return sources
-}
-
-async function cryptofeedSources(options: ImportOptions): Promise<Source[]> {
-  const sources: Source[] = []
-  for (const session of await findCryptofeedSessions(options.paths)) {
-    const path = session.files[0] as string
-    const venue =
-      options.venue === undefined
-        ? VENUES.find((candidate) => candidate.cryptofeedNames.includes(session.exchange))
-        : findVenue(options.venue)
-    if (venue === undefined) {
-      const known = VENUES.flatMap((candidate) => candidate.cryptofeedNames).join(', ')
-      throw new TickforgeError('TF_UNKNOWN_VENUE', `'${path}' is of ${session.exchange}; known are ${known}`, { path })
-    }
-    async function* events(): AsyncGenerator<readonly CaptureEvent[]> {
-      yield (await readCryptofeed(session)).events
-    }
-    sources.push({ venue, connections: new Map(), isOneConnection: false, events: events(), batch: [], at: 0 })
-  }
-  return sources
+function passOver(task: FileTask, note: string): void {
+  Object.assign(task.report, { outcome: 'known', records: 0, gaps: 0, frames: 0, rejected: 0, note })
 }

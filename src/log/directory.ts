@@ -1,11 +1,14 @@
 // Which files of a directory are ours, and in which order they were written.
-import { type Dirent, readdirSync, statSync } from 'node:fs'
+import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { TickforgeError } from '../errors.ts'
 import { loadNative } from '../native/binding.ts'
 
 /** `<day>.<journal>.<part>.tfs` (docs/FORMAT.md, "Files"). */
 const SEGMENT_NAME = /^(\d{4}-\d{2}-\d{2})\.([a-z0-9_-]{1,32})\.(\d{3,})\.tfs$/
+
+/** What is being imported: `<journal>.pending`. */
+const PENDING_NAME = /^[a-z0-9_-]{1,32}\.pending$/
 
 export interface SegmentFile {
   path: string
@@ -29,9 +32,10 @@ export function listSegments(directory: string): SegmentFile[] {
     const what = file ? `'${directory}' is a file, not a directory` : `there is no directory '${directory}'`
     throw new TickforgeError('TF_NO_DIRECTORY', what, { cause, path: directory })
   }
+  const pending = pendingSegments(directory, entries)
   const files = entries.flatMap((entry): SegmentFile[] => {
     const parts = entry.isFile() ? SEGMENT_NAME.exec(entry.name) : null
-    if (parts === null) return []
+    if (parts === null || pending.has(entry.name)) return []
     const [, day, journal, part] = parts as unknown as [string, string, string, string]
     return [{ path: join(directory, entry.name), day, journal, part: Number.parseInt(part, 10), limit: undefined }]
   })
@@ -49,6 +53,22 @@ export function listSegments(directory: string): SegmentFile[] {
       before.limit = loadNative().limitOfPartBefore(file.path) ?? undefined
   }
   return files
+}
+
+/** Segments that an import is about to make part of the log, all of them in one step (docs/FORMAT.md, "Files"). */
+function pendingSegments(directory: string, entries: readonly Dirent[]): Set<string> {
+  const names = new Set<string>()
+  for (const entry of entries) {
+    if (!entry.isFile() || !PENDING_NAME.test(entry.name)) continue
+    try {
+      for (const name of readFileSync(join(directory, entry.name), 'utf8').split('\n')) names.add(name)
+    } catch (cause) {
+      // Gone in the meantime: the step is done.
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') continue
+      throw new TickforgeError('TF_IO', `'${join(directory, entry.name)}' cannot be read`, { cause, path: directory })
+    }
+  }
+  return names
 }
 
 function compare(a: string, b: string): number {

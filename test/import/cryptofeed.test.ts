@@ -78,34 +78,38 @@ describe('a cryptofeed session in jsonl', () => {
     const path = await write(
       'STEP.jsonl',
       [
-        '{"t":"recv","conn":"a","ts":10.5,"data":"1"}',
-        '{"t":"recv","conn":"a","ts":10.2,"data":"2"}',
-        '{"t":"recv","conn":"b","ts":10.3,"data":"3"}',
-        '{"t":"recv","conn":"b","ts":10.6,"data":"4"}',
+        '{"t":"recv","conn":"a","ts":1600000010.5,"data":"1"}',
+        '{"t":"recv","conn":"a","ts":1600000010.2,"data":"2"}',
+        '{"t":"recv","conn":"b","ts":1600000010.3,"data":"3"}',
+        '{"t":"recv","conn":"b","ts":1600000010.6,"data":"4"}',
       ].join('\r\n'),
     )
     const { events } = await readCryptofeed(path)
     expect(events.map((event) => short(event)[3])).toEqual(['3', '1', '2', '4'])
-    expect(events.map((event) => short(event)[2])).toEqual([10300000000n, 10500000000n, 10200000000n, 10600000000n])
+    expect(events.map((event) => short(event)[2])).toEqual(
+      [10.3, 10.5, 10.2, 10.6].map((seconds) => 1_600_000_000_000_000_000n + BigInt(seconds * 1e9)),
+    )
   })
 
   test('reports broken lines and reads on', async () => {
     const path = await write(
       'BROKEN.jsonl',
       [
-        '{"t":"recv","conn":"a","ts":1.5,"data":"1"}',
+        '{"t":"recv","conn":"a","ts":1600000001.5,"data":"1"}',
         '{"t":"recv",',
         '{"t":"recv","conn":"a","ts":1e9,"data":"1"}',
         '[1]',
-        '{"t":"odd","conn":"a","ts":1.5}',
-        '{"t":"recv","conn":"a","ts":1.5}',
+        '{"t":"recv","conn":"a","ts":1.5,"data":"1"}',
+        '{"t":"recv","conn":"a","ts":99999999999,"data":"1"}',
+        '{"t":"odd","conn":"a","ts":1600000001.5}',
+        '{"t":"recv","conn":"a","ts":1600000001.5}',
       ].join('\n'),
     )
     const { events } = await readCryptofeed(path)
     const broken = events.filter((event) => event.kind === 'broken')
-    expect(broken.map((event) => event.line)).toEqual([2, 3, 4, 5, 6])
+    expect(broken.map((event) => event.line)).toEqual([2, 3, 4, 5, 6, 7, 8])
     expect(broken[0]!.reason).toMatch(/not JSON/)
-    expect(events).toHaveLength(6)
+    expect(events).toHaveLength(8)
   })
 })
 
@@ -177,7 +181,7 @@ describe('what is no cryptofeed capture', () => {
     await expect(readCryptofeed(await write('notes.txt', 'x'))).rejects.toMatchObject({ code: 'TF_UNKNOWN_FORMAT' })
     const binary = await write('X.jsonl', 'neither this\nnor that\n')
     await expect(readCryptofeed(binary)).rejects.toMatchObject({ code: 'TF_UNKNOWN_FORMAT', path: binary })
-    const whole = zstd(`{"t":"recv","conn":"a","ts":1.5,"data":"${'1'.repeat(3000)}"}`)
+    const whole = zstd(`{"t":"recv","conn":"a","ts":1600000001.5,"data":"${'1'.repeat(3000)}"}`)
     const cut = await write('CUT.jsonl.zst', whole.subarray(0, 1500))
     await expect(readCryptofeed(cut)).rejects.toMatchObject({
       code: 'TF_UNKNOWN_FORMAT',

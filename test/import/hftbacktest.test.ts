@@ -87,7 +87,7 @@ describe('a log of hftbacktest', () => {
     ])
   })
 
-  test('that is missing or damaged ends in an error that names it', async () => {
+  test('that is missing or damaged ends in an error that names it, one that is cut off in a cut', async () => {
     await expect(read(join(folder, 'none.gz'))).rejects.toMatchObject({
       code: 'TF_NO_FILE',
       path: join(folder, 'none.gz'),
@@ -96,13 +96,19 @@ describe('a log of hftbacktest', () => {
       Array.from({ length: 9000 }, (_, at) => `${1680652800004000 + at} {"a":${at * at}}`).join('\n'),
     )
     const cut = await file('cut.gz', whole.subarray(0, whole.length - 200))
-    const events: CaptureEvent[] = []
-    const reading = (async () => {
-      for await (const batch of readHftbacktest(cut)) events.push(...batch)
-    })()
-    await expect(reading).rejects.toMatchObject({
+    const events = await read(cut)
+    expect(events.length).toBeGreaterThan(8000)
+    expect(events.at(-1)).toMatchObject({
+      kind: 'cut',
+      path: cut,
+      offset: whole.length - 200,
+      reason: expect.stringContaining('gzip'),
+    })
+    const damaged = Buffer.from(whole)
+    damaged.fill(0xff, damaged.length - 8, damaged.length - 4)
+    await expect(read(await file('damaged.gz', damaged))).rejects.toMatchObject({
       code: 'TF_UNKNOWN_FORMAT',
-      message: expect.stringContaining('cut.gz'),
+      message: expect.stringContaining('damaged.gz'),
     })
     expect(await read(await file('empty.log', ''))).toEqual([])
   })

@@ -30,6 +30,7 @@ BLOCK_CLOSED = 4
 _MAGIC = b"TFB1"
 _HEADER = struct.Struct("<4sHHQQQqqIIII")
 _NAME = re.compile(r"(\d{4}-\d{2}-\d{2})\.([a-z0-9_-]{1,32})\.(\d{3,})\.tfs")
+_PENDING = re.compile(r"[a-z0-9_-]{1,32}\.pending")
 
 
 @dataclass(frozen=True)
@@ -121,9 +122,10 @@ def align(offset: int) -> int:
 
 
 def list_segments(directory: Path | str) -> list[Path]:
-    """All segment files of a directory, by journal, day and part."""
+    """All segment files of a directory, by journal, day and part, but for those that an import is about to add."""
     files = [path for path in Path(directory).iterdir() if path.is_file()]
-    found = [(name.key, path) for path in files if (name := SegmentName.parse(path.name))]
+    pending = {name for path in files if _PENDING.fullmatch(path.name) for name in path.read_text().split("\n")}
+    found = [(name.key, path) for path in files if (name := SegmentName.parse(path.name)) and path.name not in pending]
     return [path for _, path in sorted(found)]
 
 
