@@ -158,6 +158,7 @@ export function ledgerEntries(sources: readonly Source[], format: string, stagin
         content: contentOf(task),
         name: task.report.path,
         records: task.report.records,
+        ...(task.report.outcome === 'cut' ? { cutBytes: task.state.bytes } : {}),
         // A clock that was set back: its records are in a later day's segment.
         segments: own.length > 0 ? own : segments,
       }

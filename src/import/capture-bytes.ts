@@ -149,12 +149,12 @@ export class CaptureBytes {
   }
 }
 
-/** SHA-256 of a file as it is on the disk. */
-export async function digestOfFile(path: string): Promise<string> {
+/** SHA-256 of a file as it is on the disk, or of its first `bytes` bytes. */
+export async function digestOfFile(path: string, bytes?: number): Promise<string> {
   const hash = createHash('sha256')
+  const options = { highWaterMark: CHUNK_BYTES, ...(bytes === undefined ? {} : { end: bytes - 1 }) }
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>)
-      hash.update(chunk)
+    for await (const chunk of createReadStream(path, options) as AsyncIterable<Buffer>) hash.update(chunk)
   } catch (thrown) {
     throw captureError(path, thrown)
   }

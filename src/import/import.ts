@@ -166,10 +166,25 @@ class ImportRun {
         seen.set(key, twice ?? path)
         if (twice !== undefined) passOver(task, twice === path ? 'it was named twice' : `it is the same as ${twice}`)
         else this.#judge(task, ledger.find({ format, venue: source.venue.name, file: task.digest }))
+        if (isTaken(task) && this.#options.again !== true) await this.#refuseLonger(task, source.venue.name, ledger)
       }
       source.tasks = source.tasks.filter(isTaken)
     }
     return sources.filter(({ tasks }) => tasks.length > 0)
+  }
+
+  /** A file whose beginning came in when it was cut off there would bring that beginning once more. */
+  async #refuseLonger(task: FileTask, venue: string, ledger: Ledger): Promise<void> {
+    const { path } = task.report
+    for (const entry of ledger.cuts({ format: this.#options.format, venue }, task.state.bytes)) {
+      if ((await digestOfFile(path, entry.cutBytes)) !== entry.file) continue
+      const segments = entry.segments.map(({ name }) => name).join(', ')
+      const message =
+        `'${path}' goes on where ${entry.name} was cut off, which is in the log: ` +
+        `remove ${segments} to import all of it, or --again to have its beginning twice`
+      refuse(task, new TickforgeError('TF_UNKNOWN_FORMAT', message, { path }))
+      return
+    }
   }
 
   /** Passes a file over that the ledger knows. */

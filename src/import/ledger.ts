@@ -14,6 +14,8 @@ export interface LedgerEntry {
   /** Its name, for people. */
   name: string
   records: number
+  /** Length of a file that was cut off: one that begins with all of it has more of the same recording. */
+  cutBytes?: number
   /** Segments that hold it, with their ids: without them it is not in the log, whatever this says. */
   segments: { name: string; id: string }[]
 }
@@ -56,6 +58,18 @@ export class Ledger {
         partly = { entry, state: 'partly', missing: missing.map(({ name }) => name) }
     }
     return partly
+  }
+
+  /** Files that were cut off and shorter than `bytes`, whose records are in the log. */
+  cuts(by: { format: string; venue: string }, bytes: number): LedgerEntry[] {
+    return this.#entries.filter(
+      ({ format, venue, cutBytes, segments }) =>
+        format === by.format &&
+        venue === by.venue &&
+        cutBytes !== undefined &&
+        cutBytes < bytes &&
+        segments.some(({ name, id }) => segmentId(join(this.#directory, name)) === id),
+    )
   }
 
   /** The whole text with `entries` added, which count from now on. */

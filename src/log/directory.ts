@@ -7,7 +7,8 @@ import { loadNative } from '../native/binding.ts'
 /** `<day>.<journal>.<part>.tfs` (docs/FORMAT.md, "Files"). */
 const SEGMENT_NAME = /^(\d{4}-\d{2}-\d{2})\.([a-z0-9_-]{1,32})\.(\d{3,})\.tfs$/
 
-/** What is being imported: `<journal>.pending`. */
+/** What is being imported: `<journal>.staging` and `<journal>.pending`. */
+const STAGING_NAME = /^[a-z0-9_-]{1,32}\.staging$/
 const PENDING_NAME = /^[a-z0-9_-]{1,32}\.pending$/
 
 export interface SegmentFile {
@@ -53,6 +54,13 @@ export function listSegments(directory: string): SegmentFile[] {
       before.limit = loadNative().limitOfPartBefore(file.path) ?? undefined
   }
   return files
+}
+
+/** Names of what imports left in a directory that were interrupted, or that still run. */
+export function stagedImports(directory: string): string[] {
+  return readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => (entry.isDirectory() ? STAGING_NAME : PENDING_NAME).test(entry.name))
+    .map(({ name }) => name)
 }
 
 /** Segments that an import is about to make part of the log, all of them in one step (docs/FORMAT.md, "Files"). */

@@ -1,7 +1,7 @@
 // Verifies a directory: the bytes of every block by the native scan, then what the records themselves prove.
 import { asTickforgeError, type ErrorCode } from '../errors.ts'
 import { loadNative, type SegmentScan } from '../native/binding.ts'
-import { listSegments, type SegmentFile } from './directory.ts'
+import { listSegments, type SegmentFile, stagedImports } from './directory.ts'
 import { RecordChecks } from './record-checks.ts'
 import { forEachRecordOfBlock, Segment } from './segment.ts'
 
@@ -56,7 +56,9 @@ export function verify(directory: string, progress: (done: number) => void = () 
     index: { ok: 0, missing: 0, wrong: 0 },
     unreadable: [],
     problems: [],
-    remarks: [],
+    remarks: stagedImports(directory).map(
+      (name) => `${name} is of an import that runs or was interrupted: the next one completes it or takes it back`,
+    ),
   }
   const journals = new Map<string, RecordChecks>()
   files.forEach((file, i) => {
