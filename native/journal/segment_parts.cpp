@@ -13,6 +13,7 @@
 #include "base/unique_fd.h"
 #include "journal/block_walk.h"
 #include "journal/file_window.h"
+#include "journal/pending_segments.h"
 
 namespace tickforge {
 namespace {
@@ -68,16 +69,21 @@ std::uint64_t limit_of_part_before(const std::string& path) {
 }
 
 Result<std::vector<SegmentPart>> list_parts(const std::string& directory) {
-  std::vector<SegmentPart> parts;
+  std::vector<std::string> names;
   std::error_code failed;
   for (auto entry = std::filesystem::directory_iterator(directory, failed);
        !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
-    auto name = parse_segment_name(entry->path().filename().string());
-    if (name) parts.push_back({entry->path().string(), std::move(*name), kNoLimit});
+    names.push_back(entry->path().filename().string());
   }
   if (failed) {
     const bool missing = failed.value() == ENOENT || failed.value() == ENOTDIR;
     return system_error(missing ? "TF_NO_DIRECTORY" : "TF_IO", "listing", directory, failed.value());
+  }
+  remove_pending(directory, names);
+  std::vector<SegmentPart> parts;
+  for (const std::string& file : names) {
+    auto name = parse_segment_name(file);
+    if (name) parts.push_back({(std::filesystem::path(directory) / file).string(), std::move(*name), kNoLimit});
   }
   const auto key = [](const SegmentPart& part) { return std::tie(part.name.day, part.name.journal, part.name.part); };
   std::sort(parts.begin(), parts.end(), [&](const auto& a, const auto& b) { return key(a) < key(b); });

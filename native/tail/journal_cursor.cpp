@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "journal/block_walk.h"
+#include "journal/pending_segments.h"
 #include "journal/posix_storage.h"
 
 namespace tickforge {
@@ -99,6 +100,7 @@ Result<std::optional<JournalCursor::Next>> JournalCursor::find_next() const {
     const char* code = listed == -ENOENT || listed == -ENOTDIR ? "TF_NO_DIRECTORY" : "TF_IO";
     return system_error(code, "listing", directory_, -listed);
   }
+  remove_pending(directory_, names);
   std::optional<Next> begun;
   for (SegmentName& name : segments_of(names, journal_)) {
     if (current_ && order_of(name) <= order_of(name_)) continue;

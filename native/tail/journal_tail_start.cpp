@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "journal/block_walk.h"
+#include "journal/pending_segments.h"
 #include "journal/posix_storage.h"
 #include "journal/segment_reader.h"
 #include "tail/journal_tail.h"
@@ -35,6 +36,7 @@ Result<std::vector<SegmentName>> list_segments(const std::string& directory, con
     const char* code = listed == -ENOENT || listed == -ENOTDIR ? "TF_NO_DIRECTORY" : "TF_IO";
     return system_error(code, "listing", directory, -listed);
   }
+  remove_pending(directory, names);
   return segments_of(names, journal);
 }
 

@@ -237,5 +237,16 @@ TEST_F(SegmentPartsTest, ALogOfPartsIsSearchedUpToItsLimits) {
   EXPECT_EQ(first_record_at(directory_.file("none"), 0).error().code, "TF_NO_DIRECTORY");
 }
 
+TEST_F(SegmentPartsTest, SegmentsThatAnImportIsAboutToAddAreNotListed) {
+  save(0, first_part(3));
+  save(1, first_part(3));
+  const std::string pending = "2024-08-08.test.001.tfs\n";
+  write_file(directory_.file("import.pending"), Bytes(pending.begin(), pending.end()));
+  write_file(directory_.file("Not a journal.pending"), Bytes(8, 'x'));
+  const auto parts = list_parts(directory_.file("")).take();
+  ASSERT_EQ(parts.size(), 1U);
+  EXPECT_EQ(parts[0].name.part, 0U);
+}
+
 }  // namespace
 }  // namespace tickforge
