@@ -9,6 +9,9 @@
 
 namespace tickforge {
 
+/// 10^18 is the largest power of ten in 64 bits.
+constexpr bool exponent_holds(std::int8_t exponent) { return exponent <= 0 && exponent >= -18; }
+
 /// True if everything that the record counts (levels, strings, bytes) lies within its cells. `head.cells` cells must be
 /// readable. Types that this version does not know hold.
 inline bool contents_hold(const RecordHead& head) {
@@ -47,6 +50,18 @@ inline bool contents_hold(const RecordHead& head) {
     default:
       return true;
   }
+}
+
+/// No segment defines so many instruments: readers may keep a table up to it.
+inline constexpr std::uint32_t kInstrumentNumberMax = std::uint32_t{1} << 24;
+
+/// The same, and a definition has a number and exponents that there can be: what a reader hands out.
+inline bool record_holds(const RecordHead& head) {
+  if (!contents_hold(head)) return false;
+  if (head.type != static_cast<std::uint8_t>(RecordType::kInstrument)) return true;
+  const auto& one = reinterpret_cast<const Instrument&>(head);
+  if (head.instrument == 0 || head.instrument > kInstrumentNumberMax) return false;
+  return exponent_holds(one.price_exponent) && exponent_holds(one.size_exponent);
 }
 
 }  // namespace tickforge

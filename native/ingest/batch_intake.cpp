@@ -226,8 +226,7 @@ bool BatchIntake::place_instrument(RecordHead& head, bool& is_new) {
                   "defines instrument " + std::to_string(local) + "; numbers go from 1 to " +
                       std::to_string(numbers_.instruments_max()));
   }
-  const auto is_exponent = [](std::int8_t exponent) { return exponent <= 0 && exponent >= -18; };
-  if (!is_exponent(definition.price_exponent) || !is_exponent(definition.size_exponent)) {
+  if (!exponent_holds(definition.price_exponent) || !exponent_holds(definition.size_exponent)) {
     return refuse(wire::Code::kMalformed, "an exponent is not from -18 to 0");
   }
   if (definition.venue_length == 0 || definition.symbol_length == 0) {

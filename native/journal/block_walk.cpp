@@ -123,6 +123,7 @@ std::uint64_t look_on(FileWindow& window, BlockFinder& finder, std::uint64_t off
 bool header_holds(const BlockHeader& header) {
   return header.magic == kBlockMagic && header.version != 0 && header.version <= kFormatVersion &&
          header.payload_length % kCellBytes == 0 && header.payload_length <= kBlockBytesMax - sizeof(BlockHeader) &&
+         header.first_record <= kRecordNumberMax &&
          crc_holds(header);
 }
 
@@ -200,7 +201,7 @@ Result<BlockState> read_block(ReadableFile file, const std::string& path, std::u
 bool payload_holds(const std::uint8_t* payload, std::size_t length) {
   bool held = true;
   const bool walked =
-      for_each_record(payload, length, [&held](const RecordHead& head) { held &= contents_hold(head); });
+      for_each_record(payload, length, [&held](const RecordHead& head) { held &= record_holds(head); });
   return walked && held;
 }
 

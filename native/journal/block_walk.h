@@ -21,7 +21,10 @@ namespace tickforge {
 /// At most this many consecutive blocks are taken for lost; a larger jump of the number is no block of this segment.
 inline constexpr std::uint64_t kMissingBlocksMax = 1 << 20;
 
-/// Header fields that need no payload: magic, version, CRC and length. Not the segment id and number.
+/// No segment has so many records: a larger number is no number, and every reader can count up to it.
+inline constexpr std::uint64_t kRecordNumberMax = std::uint64_t{1} << 52;
+
+/// Header fields that need no payload: magic, version, CRC, length and the range of the record number. Not the segment id and number.
 bool header_holds(const BlockHeader& header);
 
 /// Where a walk begins. Without a segment id the first whole block gives it.

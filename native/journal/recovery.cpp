@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "format/record_check.h"
 #include "journal/block_walk.h"
 #include "journal/file_window.h"
 #include "journal/posix_storage.h"
@@ -36,8 +37,11 @@ struct Recovery {
   bool take(const std::uint8_t* payload, std::size_t length, std::size_t entry) {
     bool marked = false;
     for_each_record(payload, length, [&](const RecordHead& head) {
-      if (is(head, RecordType::kInstrument)) tail.last_instrument = std::max(tail.last_instrument, head.instrument);
+      if (is(head, RecordType::kInstrument) && record_holds(head)) {
+        tail.last_instrument = std::max(tail.last_instrument, head.instrument);
+      }
       if (!is(head, RecordType::kMark) || (head.flags & kFlagCopy) == 0) return;
+      if (reinterpret_cast<const Mark&>(head).last_instrument > kInstrumentNumberMax) return;
       mark = reinterpret_cast<const Mark&>(head);
       mark_at = entry;
       tail.last_instrument = std::max(tail.last_instrument, mark->last_instrument);

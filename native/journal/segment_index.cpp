@@ -1,8 +1,10 @@
 #include "journal/segment_index.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "base/assert.h"
@@ -156,12 +158,25 @@ Result<IndexFile> read_opened_index(ReadableFile file, const std::string& path, 
 
 }  // namespace
 
+UniqueFd open_index(const std::string& path) {
+  // A FIFO in its place must not hold anybody up.
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat status {};
+  if (!fd || (::fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode))) return fd;
+  errno = EINVAL;
+  return {};
+}
+
 Result<IndexFile> read_index(const std::string& segment_path) {
   const std::string path = index_path_of(segment_path);
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd fd = open_index(path);
   if (!fd && errno == ENOENT) return IndexFile{};
-  if (!fd) return system_error("TF_IO", "opening", path, errno);
-  return read_opened_index(fd.get(), path, kAllEntries);
+  // Whatever keeps it from being read: the blocks say all that it says.
+  IndexFile unreadable;
+  unreadable.exists = true;
+  if (!fd) return unreadable;
+  auto read = read_opened_index(fd.get(), path, kAllEntries);
+  return read ? std::move(read) : unreadable;
 }
 
 Result<IndexFile> read_index(Storage& storage, const std::string& segment_path, std::uint64_t most) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/unique_fd.h"
 #include "format/segment.h"
 #include "journal/storage.h"
 
@@ -59,9 +60,13 @@ struct IndexFile {
 
 inline constexpr std::uint64_t kAllEntries = std::numeric_limits<std::uint64_t>::max();
 
-/// Reads the index file of a segment, or only its last `most` entries. Of an entry whose predecessor was not read less
-/// can be said. A missing or senseless file is a finding, not an error; TF_IO when it cannot be read.
+/// Opens an index file for reading; nothing, with errno, when it cannot be opened or is no regular file.
+UniqueFd open_index(const std::string& path);
+
+/// Reads the index file of a segment. A missing, senseless or unreadable file is a finding: readers derive it.
 Result<IndexFile> read_index(const std::string& segment_path);
+/// The same for a writer, or only the last `most` entries. Of an entry whose predecessor was not read less can be said.
+/// TF_IO when the file cannot be read: it would have to be replaced.
 Result<IndexFile> read_index(Storage& storage, const std::string& segment_path, std::uint64_t most);
 
 /// Each of `entries` says what the one at its place in `derived` says. The place of a damaged block agrees with

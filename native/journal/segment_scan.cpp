@@ -76,7 +76,7 @@ class ScanCollector {
       min = std::min(min, head.ts_recv);
       max = std::max(max, head.ts_recv);
       typed &= head.type != static_cast<std::uint8_t>(RecordType::kInvalid);
-      held &= contents_hold(head);
+      held &= record_holds(head);
     });
     if (!walked) fail(block, "a record does not end within it");
     if (!held) fail(block, "a record counts more than it holds");

@@ -18,11 +18,10 @@ constexpr std::size_t kPagesKept = 16;
 
 Result<std::optional<TouchedIndex>> TouchedIndex::open(const std::string& segment_path) {
   const std::string path = index_path_of(segment_path);
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd && errno == ENOENT) return std::optional<TouchedIndex>();
-  if (!fd) return system_error("TF_IO", "opening", path, errno);
+  UniqueFd fd = open_index(path);
+  if (!fd) return std::optional<TouchedIndex>();
   auto bytes = size_of_file(fd.get(), path);
-  if (!bytes) return bytes.error();
+  if (!bytes) return std::optional<TouchedIndex>();
   if (bytes.value() <= sizeof(IndexHeader) || bytes.value() % sizeof(IndexEntry) != 0) {
     return std::optional<TouchedIndex>();
   }

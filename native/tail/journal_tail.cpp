@@ -45,7 +45,7 @@ std::uint32_t whole_records(const std::uint8_t* records, std::uint32_t cells, bo
   while (at < cells) {
     const auto& head = *reinterpret_cast<const RecordHead*>(records + std::size_t{at} * kCellBytes);
     if (head.cells > cells - at) break;
-    sound = head.cells != 0 && static_cast<RecordType>(head.type) > RecordType::kSegment && contents_hold(head);
+    sound = head.cells != 0 && static_cast<RecordType>(head.type) > RecordType::kSegment && record_holds(head);
     if (!sound) break;
     at += head.cells;
   }

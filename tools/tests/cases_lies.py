@@ -30,6 +30,10 @@ _LIES = {
     "strings of an instrument": lying(instrument(2, "ETHUSDT"), "<B", 58, 250),
     "strings of a connection": lying(connection(3), "<H", 36, 400),
     "strings of a segment": lying(segment_start(), "<B", 35, 200),
+    "exponent of an instrument": lying(instrument(2, "ETHUSDT"), "<b", 32, -19),
+    "exponent above zero": lying(instrument(2, "ETHUSDT"), "<b", 33, 1),
+    "number of an instrument": lying(instrument(2, "ETHUSDT"), "<I", 4, (1 << 24) + 1),
+    "number 0 of an instrument": lying(instrument(2, "ETHUSDT"), "<I", 4, 0),
     "text": lying(writer.text(1, b"abc"), "<H", 34, 65),
     "id text": with_id(64, 63),
     "id text in four cells": with_id(100, 127),
@@ -73,6 +77,9 @@ edited("the segment record is of type 0", say(0, "<B", 65, 0))
 _ALL = [("<I", 48, 9), ("<H", 6, 3), ("<q", 32, 4), ("<Q", 24, 90), ("<B", 65, 0)]
 edited("everything lies", lambda log: [say(2, *one)(log) for one in _ALL])
 edited("length above the limit", say(2, "<I", 52, 1 << 21))
+for _first in (1 << 52, (1 << 52) + 1, 1 << 63):
+    edited(f"first record {_first}", say(2, "<Q", 24, _first))
+    edited(f"first record {_first} in the last block", say(4, "<Q", 24, _first))
 for _more in (0, 1):
     _far = (1 << 20) + _more
     edited(f"2^20 + {_more} numbers missing", say(2, "<Q", 16, 2 + _far))

@@ -210,3 +210,18 @@ def test_segments_are_listed_by_journal_day_and_part_and_other_files_are_not(tmp
         (tmp_path / other).touch()
     found = [path.stem for path in list_segments(tmp_path)]
     assert found == ["2024-08-08.a.002", "2024-08-08.a.010", "2024-08-09.a.000", "2024-08-08.b.000"]
+
+
+def test_segments_that_an_import_is_about_to_add_are_not_listed(tmp_path: Path) -> None:
+    path = writer.simple_log().save(tmp_path)
+    assert list_segments(tmp_path) == [path]
+    (tmp_path / "import.pending").write_text(f"{path.name}\n")
+    assert list_segments(tmp_path) == []
+
+
+def test_an_index_that_is_no_regular_file_is_wrong(tmp_path: Path) -> None:
+    path = writer.simple_log().save(tmp_path)
+    index = path.with_suffix(".tfi")
+    index.unlink()
+    index.mkdir()
+    assert verify_segment(path)["index"] == {"ok": 0, "missing": 0, "wrong": 1}

@@ -44,6 +44,9 @@ _GAP = struct.Struct("<QQqBB")
 _DROP = struct.Struct("<QqB")
 _TEXT = struct.Struct("<BBHIIxxxxQ")
 _ID_TEXT_BYTES = 63
+_EXPONENTS = struct.Struct("<bb")
+_MIN_EXPONENT = -18
+_MAX_INSTRUMENT = 1 << 24
 
 Head = tuple[int, int, int, int, int, "int | None", int, "Instrument | None"]
 
@@ -164,7 +167,7 @@ def decode(cells: memoryview, definitions: Definitions) -> Record:
     Raises
     ------
     FormatError
-        The record counts more than its cells hold.
+        The record counts more than its cells hold, or has exponents that no number can have.
     """
     if not counts_hold(cells):
         raise FormatError("a record counts more than its cells hold")
@@ -180,8 +183,17 @@ def decode(cells: memoryview, definitions: Definitions) -> Record:
 
 
 def counts_hold(cells: memoryview) -> bool:
-    """Whether the levels, strings, bytes of text and the extension of a record that is not decoded are all in it."""
-    return _counted_end(cells) <= len(cells)
+    """Whether the levels, strings, bytes of text and the extension of a record that is not decoded are all in it.
+
+    A definition with a number or an exponent that there cannot be holds nothing either.
+    """
+    return _counted_end(cells) <= len(cells) and (type_of(cells) != 2 or _defines(cells))
+
+
+def _defines(cells: memoryview) -> bool:
+    number = _HEAD.unpack_from(cells)[3]
+    exponents = _EXPONENTS.unpack_from(cells, 32)
+    return 1 <= number <= _MAX_INSTRUMENT and all(_MIN_EXPONENT <= exponent <= 0 for exponent in exponents)
 
 
 def _counted_end(cells: memoryview) -> int:

@@ -95,11 +95,18 @@ def read_index(path: Path, limit: int | None = None) -> Index:
     FileNotFoundError
         There is none.
     FormatError
-        The header, or an entry, does not carry the right CRC, or the file ends within an entry.
+        The header, or an entry, does not carry the right CRC, the file ends within an entry, or it cannot be read.
     NewerVersionError
         A later version of the format.
     """
-    data = path.read_bytes()
+    try:
+        if path.exists() and not path.is_file():
+            raise FormatError(f"{path}: no regular file")
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise FormatError(f"{path}: {error.strerror}") from error
     if len(data) < ENTRY_BYTES or data[:4] != _MAGIC or crc32c(data[:60]) != _HEADER.unpack_from(data)[4]:
         raise FormatError(f"{path}: no index header")
     _, version, entry_bytes, segment_id, _ = _HEADER.unpack_from(data)

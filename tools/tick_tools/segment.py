@@ -21,6 +21,7 @@ CELL_BYTES = 64
 VERSION = 1
 MAX_PAYLOAD = 1_048_512
 MAX_MISSING_BLOCKS = 1 << 20
+MAX_RECORD_NUMBER = 1 << 52
 
 BLOCK_HAS_DEFINITIONS = 1
 BLOCK_HAS_GAPS = 2
@@ -212,6 +213,8 @@ class Segment:
         if block.version > VERSION:
             raise NewerVersionError(f"{self.path}: format version {block.version}; this reader knows {VERSION}")
         if block.version != VERSION or block.payload_length % CELL_BYTES or block.payload_length > MAX_PAYLOAD:
+            return None
+        if block.first_record > MAX_RECORD_NUMBER:
             return None
         return block if offset + block.length <= self.size else None
 
