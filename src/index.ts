@@ -3,7 +3,14 @@ export { Client, type ClientOptions, type RecordPlace } from './client/client.ts
 export type { TradeFields } from './client/trade.ts'
 export type { Level } from './client/wire.ts'
 export { ERRORS, type ErrorCode, TickforgeError } from './errors.ts'
-export { type CaptureFormat, type ImportOptions, type ImportReport, importCaptures } from './import/import.ts'
+export {
+  type CaptureFormat,
+  type FileOutcome,
+  type ImportedFile,
+  type ImportOptions,
+  type ImportReport,
+  importCaptures,
+} from './import/import.ts'
 export { type VerifyReport, verify } from './log/verify.ts'
 export { Log, openLog, type TableQuery } from './open-log.ts'
 export type { SubscriptionState, SubscriptionStatus } from './recorder/delivery.ts'

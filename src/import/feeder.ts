@@ -24,11 +24,14 @@ export interface ImportedConnection {
   ended: boolean
 }
 
-/** Counts of one batch. */
+/** What was fed, and what came of it. */
 export interface FeedCounts {
+  /** Frames (of hftbacktest's logs: lines). */
   frames: number
   records: number
+  /** Kept as text, because they are not what the venue documents; and lines that are none. */
   rejectedFrames: number
+  /** Kept as text: acknowledgements, heartbeats, channels that have no record type. */
   textFrames: number
   restAnswers: number
   gaps: number

@@ -28,17 +28,7 @@ export interface ImportOptions {
   progress?: (frames: number) => void
 }
 
-export interface ImportReport {
-  /** Frames (of hftbacktest's logs: lines). */
-  frames: number
-  records: number
-  /** Kept as text, because they are not what the venue documents. */
-  rejectedFrames: number
-  /** Kept as text: acknowledgements, heartbeats, channels that have no record type. */
-  textFrames: number
-  restAnswers: number
-  gaps: number
-  checksums: { passed: number; failed: number }
+export interface ImportReport extends FeedCounts {
   /** Captures that were taken in: files, or sessions of cryptofeed. */
   files: number
   seconds: number

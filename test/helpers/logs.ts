@@ -5,6 +5,7 @@ import { Log } from '../../src/open-log.ts'
 import { Journal, type JournalSettings } from '../../src/recorder/journal.ts'
 import * as L from '../../src/records/layout.ts'
 import type { Query } from '../../src/replay/query.ts'
+import { temporaryDirectory } from './temporary.ts'
 
 /** 2024-08-08T12:00:00Z, in the middle of a day. */
 export const NOON = 1_723_118_400_000_000_000n
@@ -12,6 +13,19 @@ export const SECOND = 1_000_000_000n
 export const DAY = 86_400n * SECOND
 
 const words = (value: bigint): [low: number, high: number] => [Number(BigInt.asIntN(32, value)), Number(value >> 32n)]
+
+/** Five blocks: the definition, then ten trades each, a second apart. */
+export async function fiveBlocks(name = 'main', directory = temporaryDirectory()): Promise<string> {
+  const hand = new HandWriter(directory, { name })
+  const number = hand.instrument(NOON, 'binance:BTCUSDT')
+  await hand.journal.flush()
+  for (let block = 0; block < 4; block++) {
+    for (let i = 0; i < 10; i++) hand.trade(NOON + BigInt(block * 10 + i) * SECOND, number, block * 10 + i)
+    await hand.journal.flush()
+  }
+  await hand.close()
+  return directory
+}
 
 /** Writes records through a journal, each in a frame of its own. */
 export class HandWriter {

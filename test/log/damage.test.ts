@@ -7,21 +7,8 @@ import { Log } from '../../src/open-log.ts'
 import * as L from '../../src/records/layout.ts'
 import { blockOffsets, damageBlock, flipByte, indexPath, overwrite, seal, segmentPath } from '../helpers/damage.ts'
 import { codeThrown } from '../helpers/error-codes.ts'
-import { HandWriter, NOON, readAll, replayed, SECOND, tradeIds } from '../helpers/logs.ts'
+import { fiveBlocks, HandWriter, NOON, readAll, replayed, SECOND, tradeIds } from '../helpers/logs.ts'
 import { temporaryDirectory } from '../helpers/temporary.ts'
-
-/** Five blocks: the definition, then ten trades each, a second apart. */
-async function fiveBlocks(name = 'main', directory = temporaryDirectory()): Promise<string> {
-  const hand = new HandWriter(directory, { name })
-  const number = hand.instrument(NOON, 'binance:BTCUSDT')
-  await hand.journal.flush()
-  for (let block = 0; block < 4; block++) {
-    for (let i = 0; i < 10; i++) hand.trade(NOON + BigInt(block * 10 + i) * SECOND, number, block * 10 + i)
-    await hand.journal.flush()
-  }
-  await hand.close()
-  return directory
-}
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
 /** Without the trades of block 2, which is the third one. */

@@ -13,7 +13,7 @@ import { Log } from '../../src/open-log.ts'
 import * as L from '../../src/records/layout.ts'
 import { formatTime } from '../../src/records/time.ts'
 import { blockOffsets, indexPath, segmentPath } from '../helpers/damage.ts'
-import { HandWriter, NOON, readAll, SECOND } from '../helpers/logs.ts'
+import { fiveBlocks, NOON, readAll } from '../helpers/logs.ts'
 import { temporaryDirectory } from '../helpers/temporary.ts'
 
 const GOLDEN = join(import.meta.dirname, '../golden/v1/venues')
@@ -126,20 +126,6 @@ describe('fields that lie', () => {
     }
   })
 })
-
-/** A definition, and four blocks of ten trades. */
-async function fiveBlocks(): Promise<string> {
-  const directory = temporaryDirectory()
-  const hand = new HandWriter(directory)
-  const number = hand.instrument(NOON, 'binance:BTCUSDT')
-  await hand.journal.flush()
-  for (let block = 0; block < 4; block++) {
-    for (let i = 0; i < 10; i++) hand.trade(NOON + BigInt(block * 10 + i) * SECOND, number, block * 10 + i)
-    await hand.journal.flush()
-  }
-  await hand.close()
-  return directory
-}
 
 function lie(directory: string, block: number, change: (header: Buffer, payload: Buffer) => void): void {
   const path = segmentPath(directory)
