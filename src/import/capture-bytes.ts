@@ -25,6 +25,9 @@ const OTHERS: readonly (readonly [readonly number[], string])[] = [
 /** What zstd itself refuses without `--long`: a header that asks for more is believed by nobody. */
 const ZSTD_WINDOW_LOG_MAX = 27
 
+/** Four bytes become 128 KiB at most: a compression bomb makes 64 MiB of a piece. */
+const ZSTD_PIECE_BYTES = 2048
+
 /** Code of fzstd for data that ends in the middle. */
 const ZSTD_UNEXPECTED_END = 5
 
@@ -126,10 +129,11 @@ export class CaptureBytes {
       return taken
     }
     try {
-      // Small pieces: what a compression bomb makes of one has to fit into memory.
       for await (const chunk of createReadStream(this.path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>) {
-        decoder.push(chunk)
-        yield* take()
+        for (let at = 0; at < chunk.length; at += ZSTD_PIECE_BYTES) {
+          decoder.push(chunk.subarray(at, at + ZSTD_PIECE_BYTES))
+          yield* take()
+        }
       }
       decoder.push(new Uint8Array(0), true)
       yield* take()

@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
+import { CaptureBytes } from '../../src/import/capture-bytes.ts'
 import { type ImportOptions, type ImportReport, importCaptures } from '../../src/import/import.ts'
 import { Staging } from '../../src/import/staging.ts'
 import { verify } from '../../src/log/verify.ts'
@@ -184,6 +185,25 @@ describe('input of odd forms', () => {
     expect(outcomes(report)).toEqual(['imported', 'imported'])
     expect(report.rejectedFrames).toBe(0)
     expect([place.count(), place.count('ETHUSDT')]).toEqual([9, 4])
+  })
+
+  it('that is a bomb of zstd is read in pieces that fit into memory', async () => {
+    const place = new Place()
+    const blocks = 1500
+    // Blocks of one byte 131,072 times, in 4 bytes each (RFC 8878, 3.1.1.2): 187 MiB in 6 KB.
+    const block = (last: number): Buffer =>
+      Buffer.from([((131_072 << 3) & 0xff) | 2 | last, ((131_072 << 3) >> 8) & 0xff, (131_072 << 3) >> 16, 0x78])
+    const frame = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x68])
+    const path = place.file('KRAKEN.jsonl.zst', Buffer.concat([frame, ...Array(blocks).fill(block(0)), block(1)]))
+    const sizes: number[] = []
+    for await (const chunk of new CaptureBytes(path).chunks()) sizes.push(chunk.length)
+    expect(sizes.reduce((sum, size) => sum + size)).toBe((blocks + 1) * 131_072)
+    expect(Math.max(...sizes)).toBe(131_072)
+    const wide = place.file('WIDE.jsonl.zst', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xf8, 0, 0, 0, 0]))
+    expect(await codeRejected(place.import([wide], { format: 'cryptofeed', venue: 'kraken' }))).toBe(
+      'TF_UNKNOWN_FORMAT',
+    )
+    expect(place.warnings.join()).toBe('')
   })
 
   it('with a line without end or times that are none loses that line alone', async () => {
