@@ -135,13 +135,13 @@ describe('playback of a log of hftbacktest', () => {
 describe('playback of a cryptofeed session', () => {
   const LINES = [
     '{"t":"header","format":2,"exchange":"KRAKEN"}',
-    '{"t":"http","conn":"http","ts":1.0,"url":"https://api.kraken.com/0/public/AssetPairs","data":"{\\"pairs\\":1}"}',
-    '{"t":"connect","conn":"one","ts":1.1,"addr":"wss://ws.kraken.com"}',
-    '{"t":"recv","conn":"one","ts":1.2,"data":"[1]"}',
-    '{"t":"recv","conn":"one","ts":1.4,"data":"[3]"}',
-    '{"t":"connect","conn":"two","ts":1.15,"addr":"wss://ws.kraken.com"}',
-    '{"t":"recv","conn":"two","ts":1.3,"b64":"AP8="}',
-    '{"t":"recv","conn":"two","ts":1.5,"data":"[4]"}',
+    '{"t":"http","conn":"http","ts":1618678131.0,"url":"https://api.kraken.com/0/public/AssetPairs","data":"{\\"pairs\\":1}"}',
+    '{"t":"connect","conn":"one","ts":1618678131.1,"addr":"wss://ws.kraken.com"}',
+    '{"t":"recv","conn":"one","ts":1618678131.2,"data":"[1]"}',
+    '{"t":"recv","conn":"one","ts":1618678131.4,"data":"[3]"}',
+    '{"t":"connect","conn":"two","ts":1618678131.15,"addr":"wss://ws.kraken.com"}',
+    '{"t":"recv","conn":"two","ts":1618678131.3,"b64":"AP8="}',
+    '{"t":"recv","conn":"two","ts":1618678131.5,"data":"[4]"}',
   ]
 
   async function session(): Promise<string> {
