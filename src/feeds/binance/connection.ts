@@ -10,7 +10,7 @@ import { ownerOf, RecentIds } from './owner.ts'
 const SYMBOL_BYTES_MAX = 64
 /** Updates that go by before a snapshot is asked for again when the first answer was of no use. */
 export const PATIENCE = 500
-/** The same when a snapshot was too old to join: the next one is newer. Grows like the other. */
+/** The same when a second snapshot in a row was too old to join; after the first one there is no pause. Grows like the other. */
 export const STALE_PATIENCE = 4
 
 /** What a frame is about. `other` has no record type and stays text. */
@@ -131,7 +131,7 @@ export class BinanceConnection implements ConnectionState {
         pause: 0,
         patience: PATIENCE,
         answered: false,
-        stalePatience: STALE_PATIENCE,
+        stalePatience: 0,
       }
       this.#states.set(symbol, state)
     }

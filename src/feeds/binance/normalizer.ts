@@ -438,15 +438,15 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     if (symbol.continuity.joined) {
       if (symbol.suspect) this.#setSuspect(symbol, false)
       symbol.answered = false
-      symbol.stalePatience = STALE_PATIENCE
+      symbol.stalePatience = 0
       return
     }
     if (symbol.requested || !symbol.continuity.needsSnapshot) return
     if (symbol.answered) {
       symbol.answered = false
       symbol.pause = symbol.stalePatience
-      if (symbol.stalePatience > STALE_PATIENCE) this.#setSuspect(symbol, true)
-      symbol.stalePatience = Math.min(symbol.stalePatience * 2, PATIENCE_MAX)
+      if (symbol.stalePatience > 0) this.#setSuspect(symbol, true)
+      symbol.stalePatience = Math.min(Math.max(STALE_PATIENCE, symbol.stalePatience * 2), PATIENCE_MAX)
     }
     if (symbol.pause > 0) {
       symbol.pause--
