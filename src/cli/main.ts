@@ -13,6 +13,7 @@ import { addSimulate } from './commands/simulate.ts'
 import { addTail } from './commands/tail.ts'
 import { addVenues } from './commands/venues.ts'
 import { addVerify } from './commands/verify.ts'
+import { leaveTerminals } from './outlet.ts'
 import { message, print, reportError, settleOutput, warn } from './output.ts'
 import { wasToldToStop } from './signals.ts'
 
@@ -61,5 +62,6 @@ try {
   }
 }
 await settleOutput(!wasToldToStop() && (process.exitCode ?? 0) === 0)
+leaveTerminals()
 // Something that still waits, such as a reader that does not read, must not keep the process.
 process.exit()

@@ -21,6 +21,23 @@ interface Sink {
   readonly waiting: number
 }
 
+const TERMINALS = [0, 1, 2].filter((fd) => isatty(fd))
+
+/**
+ * The process is about to end. Node then sets its terminals back to what they were, and dies of it where one of them was closed
+ * meanwhile: those are given up before.
+ */
+export function leaveTerminals(): void {
+  for (const fd of TERMINALS) {
+    if (isatty(fd)) continue
+    try {
+      closeSync(fd)
+    } catch {
+      // It was closed already.
+    }
+  }
+}
+
 /** One of the two standard streams. */
 export class Outlet {
   /** Why nothing can be written any more: the reader is gone (EPIPE), the disk is full (ENOSPC) ... */

@@ -10,12 +10,12 @@ import { temporaryDirectory } from '../helpers/temporary.ts'
 
 const OUTLET = pathToFileURL(`${ROOT}/dist/cli/outlet.js`).href
 const PRELUDE = `import { openSync, writeFileSync } from 'node:fs'
-const { MessageOutlet, Outlet } = await import('${OUTLET}')
+const { leaveTerminals, MessageOutlet, Outlet } = await import('${OUTLET}')
 const say = (text) => new Promise((resolve) => { messages.message(text); setTimeout(resolve, 20) })
 let messages
 `
 
-/** Runs a program on a terminal that is gone once the file `ready` is there. Node aborts at its own end there: not looked at. */
+/** Runs a program on a terminal that is gone once the file `ready` is there, and prints how it ended. */
 const ON_A_TERMINAL = `import os, subprocess, sys, time
 master, slave = os.openpty()
 child = subprocess.Popen(sys.argv[2:], stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
@@ -23,11 +23,11 @@ os.close(slave)
 while not os.path.exists(sys.argv[1]): time.sleep(0.01)
 os.close(master)
 open(sys.argv[1] + '.gone', 'w').close()
-child.wait()
+print(child.wait())
 `
 
 describe('messages', () => {
-  it('to a terminal that hung up are counted, and never reach a file that was opened since', () => {
+  it('to a terminal that hung up are counted, never reach a file that was opened since, and end no process', () => {
     const directory = temporaryDirectory()
     const [ready, segment, result] = ['ready', 'segment', 'result'].map((name) => join(directory, name))
     const script = `${PRELUDE}import { existsSync } from 'node:fs'
@@ -39,9 +39,11 @@ await say('one\\n')
 openSync('${segment}', 'w')
 await say('two\\n')
 await say('three\\n')
-writeFileSync('${result}', String(messages.lost))`
+writeFileSync('${result}', String(messages.lost))
+leaveTerminals()
+process.exit(7)`
     const args = ['-c', ON_A_TERMINAL, ready as string, process.execPath, '--input-type=module', '-e', script]
-    execFileSync('python3', args)
+    expect(execFileSync('python3', args, { encoding: 'utf8' }).trim()).toBe('7')
     expect(readFileSync(segment as string, 'utf8')).toBe('')
     expect(readFileSync(result as string, 'utf8')).toBe('3')
   })
