@@ -74,7 +74,7 @@ constexpr std::size_t kLane = 1344;  // three lanes of it fit a 4 KiB page
 constexpr std::uint32_t kShiftOne = shift_by(kLane);
 constexpr std::uint32_t kShiftTwo = shift_by(2 * kLane);
 
-__attribute__((target("sse4.2"))) std::uint32_t update_sse42(std::uint32_t crc, const std::uint8_t* bytes,
+__attribute__((target("sse4.2,crc32"))) std::uint32_t update_sse42(std::uint32_t crc, const std::uint8_t* bytes,
                                                              std::size_t length) {
   const auto word = [](const std::uint8_t* at) {
     std::uint64_t value;
@@ -110,7 +110,7 @@ constexpr long long fold_second(std::size_t bytes) {
   return static_cast<long long>(std::uint64_t{power_of_x(8 * bytes - 1)} << 32);
 }
 
-#define TF_TARGET_FOLD __attribute__((target("avx512f,avx512vl,vpclmulqdq,pclmul,sse4.2")))
+#define TF_TARGET_FOLD __attribute__((target("avx512f,avx512vl,vpclmulqdq,pclmul,sse4.2,crc32")))
 
 /// `folded`, moved by the distance that `by` stands for, joined with `onto`.
 TF_TARGET_FOLD inline __m512i fold(__m512i folded, __m512i by, __m512i onto) {
