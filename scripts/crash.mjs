@@ -8,7 +8,7 @@ if (!/^[1-9]\d*$/.test(rounds)) {
   process.stderr.write(`npm run test:crash -- ROUNDS: '${rounds}' is no count\n`)
   process.exit(2)
 }
-const { status } = spawnSync(process.execPath, [`${ROOT}/scripts/test.mjs`, '--only', 'unit', 'test/crash', ...rest], {
+const { status } = spawnSync(process.execPath, [`${ROOT}/scripts/test.mjs`, '--group', 'crash', ...rest], {
   stdio: 'inherit',
   env: { ...process.env, TICKFORGE_CRASH_ROUNDS: rounds },
 })

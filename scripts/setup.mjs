@@ -5,7 +5,7 @@ import { report } from './lib/command.mjs'
 import { setUp } from './lib/set-up.mjs'
 
 try {
-  await setUp(process.argv.includes('--main') ? {} : { tests: true, again: true })
+  await setUp(process.argv.includes('--main') ? {} : { needs: ['native', 'python'], again: true })
 } catch (error) {
   report(error)
 }

@@ -1,5 +1,6 @@
 // `npm test`: all set-up that the tests need, then every suite, then what passed, failed and was skipped and why.
-//   npm test                        everything
+//   npm test                        all suites, without the groups of lib/test-groups.mjs
+//   npm test -- --group captures    one of these groups
 //   npm test -- feeds -t 'gap'      vitest alone, with its own filters and options
 //   npm test -- --only native       one suite: unit, native or python; what follows goes to its runner
 import { spawn } from 'node:child_process'
@@ -9,6 +10,7 @@ import { join } from 'node:path'
 import { report, SetupError } from './lib/command.mjs'
 import { NATIVE_TESTS, ROOT, VENV_PYTHON } from './lib/paths.mjs'
 import { setUp, whyMissing } from './lib/set-up.mjs'
+import { GROUPS } from './lib/test-groups.mjs'
 
 /** Each suite resolves to { passed, failed, skipped } or, when it did not run, to { reason }. */
 const SUITES = {
@@ -85,26 +87,50 @@ function summaryLine({ label }, result) {
   return `${label}: ${result.failed === 0 ? '' : `${result.failed} FAILED, `}${result.passed} passed${skipped}`
 }
 
-function parseArguments(args) {
-  if (args[0] !== '--only') return { names: args.length === 0 ? Object.keys(SUITES) : ['unit'], rest: args }
-  if (!Object.hasOwn(SUITES, args[1])) {
-    throw new SetupError(`--only ${args[1] ?? ''}: the suites are ${Object.keys(SUITES).join(', ')}`)
-  }
-  return { names: [args[1]], rest: args.slice(2) }
+/** What to run, and what only that needs of set-up. */
+function parseArguments([option, value, ...rest]) {
+  if (option === '--group') return groupRun(oneOf(GROUPS, value, '--group'), rest)
+  if (option === '--only') return { names: [oneOf(SUITES, value, '--only')], args: rest, needs: ['native', 'python'] }
+  const args = [option, value, ...rest].filter((word) => word !== undefined)
+  return { names: args.length === 0 ? Object.keys(SUITES) : ['unit'], args, needs: ['native', 'python'] }
+}
+
+function groupRun(group, rest) {
+  // A filter of vitest is a part of a path; the pattern without its wildcards is one.
+  const filters = GROUPS[group].map((pattern) => pattern.replace(/\/\*\*.*$/, '/').replace(/^.*\*/, ''))
+  return { names: ['unit'], args: [...filters, ...rest], needs: ['native', 'python', group] }
+}
+
+function oneOf(table, value, option) {
+  const names = Object.keys(table)
+  if (names.includes(value)) return value
+  throw new SetupError(`${option} ${value ?? ''}: the choice is ${names.join(', ')}`)
+}
+
+/** The files of a group are excluded unless the arguments of the process name them. */
+function nameOnCommandLine(args) {
+  process.argv.push(...args.filter((word) => !process.argv.includes(word)))
+}
+
+function printLeftOut() {
+  const commands = Object.keys(GROUPS).map((group) => `test:${group}`)
+  process.stdout.write(`(not asked for, by npm run: ${commands.join(', ')})\n`)
 }
 
 try {
-  const { names, rest } = parseArguments(process.argv.slice(2))
-  await setUp({ tests: true })
+  const { names, args, needs } = parseArguments(process.argv.slice(2))
+  await setUp({ needs })
+  nameOnCommandLine(args)
   const lines = []
   let failed = false
   for (const name of names) {
-    const result = await SUITES[name].run(rest)
+    const result = await SUITES[name].run(args)
     failed ||= result.failed > 0
     lines.push(summaryLine(SUITES[name], result))
   }
   process.stdout.write(`\n${lines.join('\n')}\n`)
   if (names.length < Object.keys(SUITES).length) process.stdout.write('(the other suites were not asked for)\n')
+  else printLeftOut()
   process.exitCode = failed ? 1 : 0
 } catch (error) {
   report(error)

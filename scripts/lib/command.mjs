@@ -4,6 +4,8 @@ import { accessSync, constants, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from './paths.mjs'
 
+const SHOWN_LINES = 60
+
 /** Ends set-up. `hint` says what the person at the terminal can do next. */
 export class SetupError extends Error {
   constructor(message, { output = '', hint = '' } = {}) {
@@ -21,8 +23,11 @@ export function report(error) {
   process.exitCode = 1
 }
 
-/** Runs a program in the checkout. Resolves to its output; rejects with a SetupError that holds it. */
-export async function run(program, args, { hint = '', env = {}, input = 'ignore' } = {}) {
+/**
+ * Runs a program in the checkout. Resolves to its output; rejects with a SetupError that holds the end of it.
+ * `onText` gets the output as it comes.
+ */
+export async function run(program, args, { hint = '', env = {}, input = 'ignore', onText = () => {} } = {}) {
   const child = spawn(program, args, {
     cwd: ROOT,
     env: { ...process.env, ...env },
@@ -32,14 +37,23 @@ export async function run(program, args, { hint = '', env = {}, input = 'ignore'
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text) => {
       output += text
+      onText(text)
     })
   }
   const failure = await new Promise((resolve) => {
     child.on('error', (error) => resolve(error.message))
     child.on('close', (code, signal) => resolve(code === 0 ? '' : signal === null ? `exit code ${code}` : signal))
   })
-  if (failure !== '') throw new SetupError(`${[program, ...args].join(' ')} failed (${failure})`, { output, hint })
+  if (failure !== '')
+    throw new SetupError(`${[program, ...args].join(' ')} failed (${failure})`, { output: lastLines(output), hint })
   return output
+}
+
+/** A compiler says in its last lines what stopped it; what came before is noise on a terminal. */
+function lastLines(output) {
+  const lines = output.trimEnd().split('\n')
+  if (lines.length <= SHOWN_LINES) return output
+  return [`(${lines.length - SHOWN_LINES} lines before these)`, ...lines.slice(-SHOWN_LINES)].join('\n')
 }
 
 /** True when `program` is an executable file on the PATH. */

@@ -2,6 +2,7 @@
 import { SetupError } from './command.mjs'
 import { lock } from './lock.mjs'
 import { ROOT } from './paths.mjs'
+import { timed, whereOf } from './progress.mjs'
 import { STEPS, stamps } from './steps.mjs'
 
 const failedStamp = (step) => `${step.name}.failed`
@@ -18,13 +19,13 @@ function isCurrent(step, inputs, again) {
 }
 
 async function perform(step, inputs) {
-  const start = performance.now()
-  process.stdout.write(`set-up: ${step.label()} ... `)
   try {
-    await step.run()
-    if (!step.present()) throw new SetupError(`${step.name}: done, but its output is not there`)
+    const work = async (tell) => {
+      await step.run((text) => tell(whereOf(text)))
+      if (!step.present()) throw new SetupError(`${step.name}: done, but its output is not there`)
+    }
+    await timed(step.label(), work, step.mayAsk?.() ? { write: (text) => process.stdout.write(text) } : process.stdout)
   } catch (error) {
-    process.stdout.write('failed\n')
     if (step.without === undefined || !(error instanceof SetupError)) throw error
     stamps.write(failedStamp(step), `${inputs}\n${error.message}`)
     if (error.output !== '') process.stdout.write(`${error.output.trimEnd()}\n`)
@@ -34,17 +35,16 @@ async function perform(step, inputs) {
   }
   stamps.remove(failedStamp(step))
   if (step.inputs !== undefined) stamps.write(step.name, inputs)
-  process.stdout.write(`${((performance.now() - start) / 1000).toFixed(1)} s\n`)
 }
 
 /**
- * Does every step that is due, in order. `tests`: also what only tests need. `again`: retry what failed before. `until`: the name of
- * the last step that is needed.
+ * Does every step that is due, in order. `needs`: what the steps are for beyond the programs ('native', 'python', 'clients').
+ * `again`: retry what failed before. `until`: the name of the last step that is needed.
  */
-export async function setUp({ tests = false, again = false, until } = {}) {
+export async function setUp({ needs = [], again = false, until } = {}) {
   requirePlatform()
   const end = until === undefined ? STEPS.length : STEPS.findIndex(({ name }) => name === until) + 1
-  const steps = STEPS.slice(0, end).filter((step) => tests || step.tests !== true)
+  const steps = STEPS.slice(0, end).filter((step) => step.for === undefined || needs.includes(step.for))
   const inputsIfDue = (step) => {
     const inputs = step.inputs?.() ?? ''
     return isCurrent(step, inputs, again) ? undefined : inputs

@@ -1,14 +1,18 @@
 // The steps of set-up in their order. Each one knows whether it is needed, from what is on the disk, and how to do it.
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { run } from './command.mjs'
+import { buildNative } from './native-build.mjs'
 import { ADDON, NATIVE_TESTS, PRINT_LAYOUT, ROOT, VENV, VENV_PYTHON } from './paths.mjs'
-import { digest, filesUnder, Stamps } from './stamps.mjs'
-import { GOOGLETEST, install, installPython, missing, REQUIRED } from './system-packages.mjs'
+import { digest, Stamps } from './stamps.mjs'
+import { GOOGLETEST, install, installPython, missing, REQUIRED, sudoMayAsk } from './system-packages.mjs'
+import { buildTypescript, distComplete } from './typescript-build.mjs'
 
+const RELEASE = 'build/release'
 export const stamps = new Stamps(`${ROOT}/.setup`)
 
 const nativeInputs = () => digest(ROOT, ['native', 'package-lock.json'])
-const typescriptInputs = () => digest(ROOT, ['src', 'tsconfig.json', 'package-lock.json'])
+const typescriptInputs = () =>
+  digest(ROOT, ['src', 'tsconfig.json', 'package-lock.json', 'scripts/lib/typescript-build.mjs'])
 const pythonInputs = () => digest(ROOT, ['tools/requirements.txt'])
 // The environment is made anew when the tools' packages change.
 const CLIENTS = 'test/clients/requirements.txt'
@@ -25,33 +29,14 @@ function npmPackagesCurrent() {
   })
 }
 
-async function buildNative(targets) {
-  // CMake refuses a build tree that was made for another place: that of a checkout that was copied or moved.
-  const cache = `${ROOT}/build/release/CMakeCache.txt`
-  if (existsSync(cache) && !readFileSync(cache, 'utf8').includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${ROOT}/native\n`)) {
-    rmSync(`${ROOT}/build/release`, { recursive: true })
-  }
-  await run('cmake', ['--preset', 'release', '-S', 'native'])
-  await run('cmake', ['--build', 'build/release', ...targets.flatMap((target) => ['--target', target])])
-}
+const pip = (what, onText) =>
+  run(VENV_PYTHON, ['-m', 'pip', 'install', '--retries', '2', '--no-input', ...what], { onText })
 
-/** Every module of src has its output. tsc believes its .tsbuildinfo and would not write a lost file again. */
-function distComplete() {
-  return filesUnder(ROOT, 'src')
-    .filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'))
-    .every((file) => existsSync(`${ROOT}/dist/${file.slice('src/'.length, -'.ts'.length)}.js`))
-}
-
-async function buildTypescript() {
-  if (!distComplete()) rmSync(`${ROOT}/dist/.tsbuildinfo`, { force: true })
-  await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'])
-}
-
-async function makePythonEnvironment() {
-  await installPython()
+async function makePythonEnvironment(onText) {
+  await installPython(onText)
   try {
     await run('python3', ['-m', 'venv', '--clear', VENV])
-    await run(VENV_PYTHON, ['-m', 'pip', 'install', '--retries', '2', '--no-input', '-r', 'tools/requirements.txt'])
+    await pip(['-r', 'tools/requirements.txt'], onText)
   } catch (error) {
     rmSync(VENV, { recursive: true, force: true })
     throw error
@@ -60,27 +45,28 @@ async function makePythonEnvironment() {
 
 /**
  * `inputs` hashes what a step depends on; without it the step judges by `present` alone. `present` is what must exist.
- * `tests` marks what only the tests need. A step with `without` may fail: it says what then does not run.
+ * `for` marks what only some tests need, `mayAsk` what may put a question of its own on the terminal. A step with `without` may fail: it says what then does not run.
  */
 export const STEPS = [
   {
     name: 'system',
     label: () => `system packages by apt-get: ${missing(REQUIRED).join(' ')}`,
     present: () => missing(REQUIRED).length === 0,
-    run: () => install(missing(REQUIRED)),
+    mayAsk: sudoMayAsk,
+    run: (onText) => install(missing(REQUIRED), onText),
   },
   {
     name: 'npm',
     label: () => 'npm packages of package-lock.json into node_modules',
     present: npmPackagesCurrent,
-    run: () => run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund']),
+    run: (onText) => run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], { onText }),
   },
   {
     name: 'native',
     label: () => 'native core into build/release',
     inputs: nativeInputs,
     present: () => existsSync(ADDON) && existsSync(PRINT_LAYOUT),
-    run: () => buildNative(['tickforge_addon', 'print_layout']),
+    run: (onText) => buildNative('release', RELEASE, { targets: ['tickforge_addon', 'print_layout'], onText }),
   },
   {
     name: 'typescript',
@@ -91,23 +77,24 @@ export const STEPS = [
   },
   {
     name: 'googletest',
-    tests: true,
+    for: 'native',
     without: 'the native unit tests',
     label: () => `system packages by apt-get: ${GOOGLETEST.name}`,
     present: GOOGLETEST.present,
-    run: () => install([GOOGLETEST.name]),
+    mayAsk: sudoMayAsk,
+    run: (onText) => install([GOOGLETEST.name], onText),
   },
   {
     name: 'native-tests',
-    tests: true,
+    for: 'native',
     label: () => 'native unit tests into build/release',
     inputs: nativeInputs,
     present: () => !GOOGLETEST.present() || existsSync(NATIVE_TESTS),
-    run: () => (GOOGLETEST.present() ? buildNative([]) : undefined),
+    run: (onText) => (GOOGLETEST.present() ? buildNative('release', RELEASE, { onText }) : undefined),
   },
   {
     name: 'python',
-    tests: true,
+    for: 'python',
     without: 'the tests that need Python',
     label: () => 'Python packages of tools/requirements.txt into .venv',
     inputs: pythonInputs,
@@ -116,11 +103,11 @@ export const STEPS = [
   },
   {
     name: 'python-clients',
-    tests: true,
+    for: 'clients',
     without: "the tests with other people's clients in Python",
     label: () => `Python packages of ${CLIENTS} into .venv`,
     inputs: pythonClientInputs,
     present: () => existsSync(VENV_PYTHON),
-    run: () => run(VENV_PYTHON, ['-m', 'pip', 'install', '--retries', '2', '--no-input', '-r', CLIENTS]),
+    run: (onText) => pip(['-r', CLIENTS], onText),
   },
 ]

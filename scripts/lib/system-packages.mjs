@@ -27,16 +27,19 @@ export const REQUIRED = [
 export const GOOGLETEST = { name: 'libgtest-dev', present: header('gtest/gtest.h') }
 
 /** Python brings no single file that tells: it is asked, and only when the environment has to be made. */
-export async function installPython() {
+export async function installPython(onText) {
   const usable = () => run('python3', ['-c', 'import ensurepip, venv']).catch(() => undefined)
   if ((await usable()) !== undefined) return
-  await install(['python3', 'python3-venv'])
+  await install(['python3', 'python3-venv'], onText)
   await run('python3', ['-c', 'import ensurepip, venv'])
 }
 
 export function missing(packages) {
   return packages.filter((wanted) => !wanted.present()).map((wanted) => wanted.name)
 }
+
+/** True when sudo may ask for a password: its question must not be drawn over. */
+export const sudoMayAsk = () => process.stdin.isTTY === true && process.getuid() !== 0
 
 /** How this user can become root: a command prefix, or undefined with the reason in words. */
 async function rootPrefix() {
@@ -53,13 +56,13 @@ async function rootPrefix() {
 }
 
 /** Installs `names` by apt-get. Throws a SetupError that names them where that is not possible. */
-export async function install(names) {
+export async function install(names, onText) {
   const byHand = `install these Debian packages, or what brings the same on this system, and run the command again: ${names.join(' ')}`
   const { prefix, reason } = await rootPrefix()
   if (prefix === undefined) throw new SetupError(`missing system packages, and ${reason}`, { hint: byHand })
   const [program, ...before] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'NEEDRESTART_MODE=a', 'apt-get']
   const options = ['-q', '-y', '-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=2']
-  const how = { hint: byHand, input: prefix[0] === 'sudo' ? 'inherit' : 'ignore' }
+  const how = { hint: byHand, input: prefix[0] === 'sudo' ? 'inherit' : 'ignore', onText }
   // One unreachable source fails an update although the others may hold all that is wanted: the install decides.
   const complaint = await run(program, [...before, ...options, 'update'], how).then(
     () => '',
