@@ -14,7 +14,10 @@ export const ERRORS = {
     'see the report: what was refused left nothing in the log, and the same command can be run again',
   ],
   TF_LINE_MAPPING: [2, 'see docs/INGEST.md, "A mapping of your own"'],
-  TF_NATIVE_MISSING: [3, 'run `npm run setup`'],
+  TF_NATIVE_MISSING: [
+    3,
+    'run `npx tickforge-build` (in a clone: `npm run setup`); it needs g++ or clang++ with C++20, cmake, ninja, liburing and http-parser with their headers',
+  ],
   TF_NO_DIRECTORY: [4, 'check the path'],
   TF_NO_FILE: [4, 'check the path'],
   TF_FOREIGN_DIRECTORY: [4, 'name a directory that tickforge recorded into'],

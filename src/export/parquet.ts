@@ -8,7 +8,7 @@ import type { ExportSource } from './source.ts'
 
 /**
  * Writes records of one type as a Parquet file (zstd). The table has to fit into memory. Returns its rows.
- * Throws what writeArrowFile throws, and TF_NATIVE_MISSING without nodejs-polars.
+ * Throws what writeArrowFile throws, and TF_USAGE without the optional package nodejs-polars.
  */
 export async function writeParquetFile(source: ExportSource, type: ColumnTableType, path: string): Promise<number> {
   const polars = await loadPolars()
@@ -31,8 +31,12 @@ async function loadPolars(): Promise<typeof import('nodejs-polars')['default']> 
   try {
     return (await import('nodejs-polars')).default
   } catch (cause) {
-    throw new TickforgeError('TF_NATIVE_MISSING', 'Parquet needs the package nodejs-polars, which is not installed', {
-      cause,
-    })
+    throw new TickforgeError(
+      'TF_USAGE',
+      'Parquet needs the optional package nodejs-polars: run `npm install nodejs-polars`',
+      {
+        cause,
+      },
+    )
   }
 }

@@ -368,13 +368,37 @@ export interface ColumnSource {
   sizeShift: Uint8Array
 }
 
-/** Loads build/release/tickforge.node. Throws TF_NATIVE_MISSING with the command that builds it. */
+/** Node-API version that the addon is compiled for (NAPI_VERSION in native/CMakeLists.txt). */
+const NODE_API = 8
+
+/** A build on this machine comes before the one that the package brings: whoever made it wants it. */
+const ADDONS = ['build/release', `prebuilds/linux-${process.arch}`]
+
+/** Loads the native core. Throws TF_NATIVE_MISSING with what was tried and the command that builds it. */
 export function loadNative(): NativeBinding {
-  if (cached !== undefined) return cached
-  const path = fileURLToPath(new URL('../../build/release/tickforge.node', import.meta.url))
-  if (!existsSync(path)) throw new TickforgeError('TF_NATIVE_MISSING', `the native core is not built (${path})`)
-  cached = createRequire(import.meta.url)(path) as NativeBinding
+  cached ??= loadFrom(ADDONS.map((folder) => fileURLToPath(new URL(`../../${folder}/tickforge.node`, import.meta.url))))
   return cached
 }
 
 let cached: NativeBinding | undefined
+
+/** The first addon of `files` that is there and can be loaded. */
+export function loadFrom(files: readonly string[]): NativeBinding {
+  const tried: string[] = []
+  for (const file of files) {
+    try {
+      if (existsSync(file)) return createRequire(import.meta.url)(file) as NativeBinding
+    } catch (error) {
+      tried.push((error as Error).message)
+    }
+  }
+  throw new TickforgeError('TF_NATIVE_MISSING', whyMissing(tried))
+}
+
+function whyMissing(tried: readonly string[]): string {
+  const machine = `${process.platform}-${process.arch}, Node ${process.versions.node}`
+  if (process.platform !== 'linux') return `the native core runs on Linux only, this is ${machine}`
+  if (Number(process.versions.napi) < NODE_API) return `the native core needs Node-API ${NODE_API}, this is ${machine}`
+  if (tried.length === 0) return `the native core is not built for ${machine}`
+  return `the native core cannot be loaded on ${machine}: ${tried.join('; ')}`
+}
