@@ -89,7 +89,6 @@ export class Project {
     path = this.path,
   ): Promise<{ code: number; stdout: string; stderr: string }> {
     const env = {
-      npm_config_registry: await registry(),
       HOME: join(this.directory, 'home'),
       npm_config_registry: await registry(),
       PATH: path,

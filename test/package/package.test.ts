@@ -70,7 +70,7 @@ describe('the installed package', () => {
     async (major) => {
       const path = major === 22 ? project.path : await pathWithNode(directory, major)
       rmSync(join(project.directory, 'data'), { recursive: true, force: true })
-      const help = await project.run('npx', ['--no', 'tickforge', '--help'], path)
+      const help = await project.run('npx', ['tickforge', '--help'], path)
       expect(help.stdout, help.stderr).toContain('Usage: tickforge')
       const session = await project.run('node', ['session.mjs'], path)
       expect(session.code, session.stderr).toBe(0)
@@ -122,16 +122,16 @@ describe('a machine without a prebuilt core', () => {
     })
     cpSync(join(project.directory, 'session.mjs'), join(other.directory, 'session.mjs'))
     rmSync(join(other.directory, 'node_modules/tickforge/prebuilds'), { recursive: true })
-    const before = await other.run('npx', ['--no', 'tickforge', 'verify', '.'])
+    const before = await other.run('npx', ['tickforge', 'verify', '.'])
     expect(before.code).toBe(3)
     expect(before.stderr).toMatch(/TF_NATIVE_MISSING[\s\S]*npx tickforge-build[\s\S]*liburing/)
 
-    const without = await other.run('npx', ['--no', 'tickforge-build'])
+    const without = await other.run('npx', ['tickforge-build'])
     expect(without.code).toBe(1)
     expect(without.stderr).toMatch(/the build needs[\s\S]*g\+\+ cmake ninja-build/)
 
     const compilers = `${other.path}:${process.env.PATH}`
-    const built = await other.run('npx', ['--no', 'tickforge-build'], compilers)
+    const built = await other.run('npx', ['tickforge-build'], compilers)
     expect(built.code, built.stdout + built.stderr).toBe(0)
     const session = await other.run('node', ['session.mjs'])
     expect(session.code, session.stderr).toBe(0)
