@@ -58,9 +58,9 @@ bool whole_number(std::string_view text, ExactNumber& number) {
          read_number(text, number) == NumberStatus::kNumber;
 }
 
-ColumnKind kind_of(NumberStatus status) {
-  if (status == NumberStatus::kNumber) return ColumnKind::kNumber;
-  return status == NumberStatus::kTooLarge ? ColumnKind::kTooLarge : ColumnKind::kNull;
+LineValueKind kind_of(NumberStatus status) {
+  if (status == NumberStatus::kNumber) return LineValueKind::kNumber;
+  return status == NumberStatus::kTooLarge ? LineValueKind::kTooLarge : LineValueKind::kNull;
 }
 
 bool one_of(std::string_view text, std::initializer_list<std::string_view> words) {
@@ -74,14 +74,14 @@ bool kind_by_suffix(char suffix, LineColumn& column) {
   switch (suffix) {
     case '\0':
     case 'd':
-      column.kind = ColumnKind::kNumber;
+      column.kind = LineValueKind::kNumber;
       return true;
     case 'i':
-      column.kind = ColumnKind::kInteger;
+      column.kind = LineValueKind::kInteger;
       return column.number.exponent == 0;
     case 't':
     case 'n':
-      column.kind = ColumnKind::kTime;
+      column.kind = LineValueKind::kTime;
       return column.number.exponent == 0 &&
              time_of_number(column.number, suffix == 't' ? TimeUnit::kMicroseconds : TimeUnit::kNanoseconds,
                             column.time);
@@ -97,25 +97,25 @@ void classify(LineColumn& column) {
   const char suffix = text.back();
   if ((suffix == 't' || suffix == 'n') && whole_number(body, column.number)) {
     const auto unit = suffix == 't' ? TimeUnit::kMicroseconds : TimeUnit::kNanoseconds;
-    column.kind = time_of_number(column.number, unit, column.time) ? ColumnKind::kTime : ColumnKind::kTooLarge;
+    column.kind = time_of_number(column.number, unit, column.time) ? LineValueKind::kTime : LineValueKind::kTooLarge;
     return;
   }
   const bool number = suffix == 'd' || suffix == 'i';
   const auto status = read_number(number ? body : text, column.number);
   if (status != NumberStatus::kNotANumber) {
     const bool whole = suffix != 'i' || body.find_first_not_of("+-0123456789") == std::string_view::npos;
-    column.kind = whole ? kind_of(status) : ColumnKind::kWord;
-    if (suffix == 'i' && column.kind == ColumnKind::kNumber) column.kind = ColumnKind::kInteger;
+    column.kind = whole ? kind_of(status) : LineValueKind::kWord;
+    if (suffix == 'i' && column.kind == LineValueKind::kNumber) column.kind = LineValueKind::kInteger;
     return;
   }
-  column.kind = ColumnKind::kWord;
+  column.kind = LineValueKind::kWord;
   if (one_of(text, {"t", "T", "true", "True", "TRUE", "f", "F", "false", "False", "FALSE"})) {
-    column.kind = ColumnKind::kBoolean;
+    column.kind = LineValueKind::kBoolean;
     column.bits = text.front() == 't' || text.front() == 'T' ? 1 : 0;
   } else if (is_none(text) || text == "NaNd") {
-    column.kind = ColumnKind::kNull;
+    column.kind = LineValueKind::kNull;
   } else if (one_of(suffix == 'd' ? body : text, {"Infinity", "+Infinity", "-Infinity", "inf", "-inf"})) {
-    column.kind = ColumnKind::kTooLarge;
+    column.kind = LineValueKind::kTooLarge;
   }
 }
 
@@ -219,7 +219,7 @@ class LinePass {
     if (peek() != '=') return fault("expected '=' behind a tag's name");
     if (!add_column(name, column)) return false;
     ++at_;
-    column->kind = ColumnKind::kSymbol;
+    column->kind = LineValueKind::kSymbol;
     return token<kTagEnd>(column->text);
   }
 
@@ -310,7 +310,7 @@ class LinePass {
     if (at_ == end_) return cut();
     if (*at_ == '\n') return fault("a string is not closed");
     ++at_;
-    column.kind = ColumnKind::kString;
+    column.kind = LineValueKind::kString;
     return behind_value();
   }
 
@@ -361,9 +361,9 @@ class LinePass {
       column.text = {};
       column.bits = load<std::uint64_t>(at_ + 2);
       at_ += 10;
-      column.kind = ColumnKind::kDouble;
+      column.kind = LineValueKind::kDouble;
       if ((column.bits >> 52 & 0x7FF) == 0x7FF) {
-        column.kind = column.bits << 12 == 0 ? ColumnKind::kTooLarge : ColumnKind::kNull;
+        column.kind = column.bits << 12 == 0 ? LineValueKind::kTooLarge : LineValueKind::kNull;
       }
       return behind_value();
     }
@@ -374,7 +374,7 @@ class LinePass {
     if (!holds(4 + length)) return cut();
     column.text = {};
     column.kind = kind_of(number_of_binary({at_ + 4, length}, scale, column.number));
-    if (column.kind == ColumnKind::kNumber) column.kind = ColumnKind::kDecimal;
+    if (column.kind == LineValueKind::kNumber) column.kind = LineValueKind::kDecimal;
     at_ += 4 + length;
     return behind_value();
   }
@@ -384,7 +384,7 @@ class LinePass {
     const auto element = static_cast<std::uint8_t>(at_[2]);
     if (element == kArrayIsNull) {
       at_ += 3;
-      column.kind = ColumnKind::kNull;
+      column.kind = LineValueKind::kNull;
       return behind_value();
     }
     if (element != kArrayOfDoubles) return fault("unknown type of an array's elements");
@@ -404,7 +404,7 @@ class LinePass {
     column.rows = load<std::uint32_t>(at_ + 4);
     column.text = {at_ + head, 8 * elements};
     at_ += head + 8 * elements;
-    column.kind = ColumnKind::kArray;
+    column.kind = LineValueKind::kArray;
     return behind_value();
   }
 

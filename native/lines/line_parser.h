@@ -25,7 +25,7 @@ struct LineLimits {
 /// Unit of a row's own timestamp where it has no suffix: HTTP's `precision` n, u, ms, s. Over TCP it is n.
 enum class TimeUnit : std::uint8_t { kNanoseconds, kMicroseconds, kMilliseconds, kSeconds };
 
-enum class ColumnKind : std::uint8_t {
+enum class LineValueKind : std::uint8_t {
   kSymbol,    // a tag: text
   kString,    // "text"
   kNumber,    // 1.5 or 1.5d: number
@@ -43,7 +43,7 @@ enum class ColumnKind : std::uint8_t {
 struct LineColumn {
   std::string_view name;
   std::string_view text;  // as written: without quotes and escapes, with its suffix; of an array its bytes
-  ColumnKind kind = ColumnKind::kNull;
+  LineValueKind kind = LineValueKind::kNull;
   std::uint8_t dimensions = 0;  // of an array
   std::uint32_t rows = 0;       // length of an array's first dimension
   ExactNumber number;

@@ -87,7 +87,7 @@ void RowMapper::gather(const LineRow& row, TableRule& rule) {
   for (std::size_t i = 0; i < row.columns.size(); ++i) {
     const LineColumn& column = row.columns[i];
     const ColumnUse& use = rule.use(i, column.name);
-    if (column.kind == ColumnKind::kNull || (use.known && use.role == ColumnRole::kIgnore)) continue;
+    if (column.kind == LineValueKind::kNull || (use.known && use.role == ColumnRole::kIgnore)) continue;
     if (!use.known) {
       left_over_ = true;
     } else if (use.leveled) {
@@ -159,7 +159,7 @@ std::string_view RowMapper::word_of(ColumnRole role) {
   const LineColumn* one = column(role);
   const std::string_view text = text_value(one);
   const bool text_kind =
-      one == nullptr || !text.empty() || one->kind == ColumnKind::kSymbol || one->kind == ColumnKind::kString;
+      one == nullptr || !text.empty() || one->kind == LineValueKind::kSymbol || one->kind == LineValueKind::kString;
   if (!text_kind) left_over_ = true;
   return is_none(text) ? std::string_view{} : text;
 }
@@ -167,7 +167,7 @@ std::string_view RowMapper::word_of(ColumnRole role) {
 std::uint16_t RowMapper::side_flags() {
   std::uint16_t flags = 0;
   if (const LineColumn* maker = column(ColumnRole::kBuyerIsMaker); maker != nullptr) {
-    if (maker->kind == ColumnKind::kBoolean) {
+    if (maker->kind == LineValueKind::kBoolean) {
       flags = maker->bits != 0 ? kFlagSell : kFlagBuy;
     } else {
       left_over_ = true;
@@ -301,7 +301,7 @@ bool RowMapper::add_level(ValueStatus price_status, const ExactNumber& price, Va
 }
 
 bool RowMapper::add_array(const LineColumn& array) {
-  if (array.kind != ColumnKind::kArray) return false;
+  if (array.kind != LineValueKind::kArray) return false;
   if (array.text.empty()) return true;
   if (array.dimensions != 2 || array.rows != 2) return false;
   const std::size_t count = array.text.size() / sizeof(double) / array.rows;
@@ -347,7 +347,7 @@ RowOutcome RowMapper::book(const RowRule& rule, LineInstrument& instrument) {
   }
   bool snapshot = rule.snapshot;
   if (const LineColumn* said = column(ColumnRole::kSnapshot); said != nullptr) {
-    if (said->kind == ColumnKind::kBoolean) {
+    if (said->kind == LineValueKind::kBoolean) {
       snapshot = said->bits != 0;
     } else {
       left_over_ = true;

@@ -5,8 +5,8 @@
 namespace tickforge {
 namespace {
 
-bool is_text(ColumnKind kind) {
-  return kind == ColumnKind::kSymbol || kind == ColumnKind::kString || kind == ColumnKind::kWord;
+bool is_text(LineValueKind kind) {
+  return kind == LineValueKind::kSymbol || kind == LineValueKind::kString || kind == LineValueKind::kWord;
 }
 
 ValueStatus status_of(NumberStatus status) {
@@ -21,20 +21,20 @@ bool are_digits(std::string_view text) { return text.find_first_not_of("01234567
 ValueStatus number_value(const LineColumn* column, ExactNumber& number) {
   if (column == nullptr) return ValueStatus::kAbsent;
   switch (column->kind) {
-    case ColumnKind::kNumber:
-    case ColumnKind::kInteger:
-    case ColumnKind::kDecimal:
+    case LineValueKind::kNumber:
+    case LineValueKind::kInteger:
+    case LineValueKind::kDecimal:
       number = column->number;
       return ValueStatus::kHere;
-    case ColumnKind::kDouble:
+    case LineValueKind::kDouble:
       return status_of(number_of_double(column->bits, number));
-    case ColumnKind::kSymbol:
-    case ColumnKind::kString:
-    case ColumnKind::kWord:
+    case LineValueKind::kSymbol:
+    case LineValueKind::kString:
+    case LineValueKind::kWord:
       return is_none(column->text) ? ValueStatus::kAbsent : status_of(read_number(column->text, number));
-    case ColumnKind::kTooLarge:
+    case LineValueKind::kTooLarge:
       return ValueStatus::kTooLarge;
-    case ColumnKind::kNull:
+    case LineValueKind::kNull:
       return ValueStatus::kAbsent;
     default:
       return ValueStatus::kOther;
@@ -64,13 +64,13 @@ ValueStatus id_value(const LineColumn* column, std::uint64_t& id) {
 std::string_view id_text(const LineColumn& column) {
   std::string_view text = column.text;
   switch (column.kind) {
-    case ColumnKind::kSymbol:
-    case ColumnKind::kString:
-    case ColumnKind::kNumber:
+    case LineValueKind::kSymbol:
+    case LineValueKind::kString:
+    case LineValueKind::kNumber:
       return text;
-    case ColumnKind::kInteger:
-    case ColumnKind::kWord:
-    case ColumnKind::kTooLarge:
+    case LineValueKind::kInteger:
+    case LineValueKind::kWord:
+    case LineValueKind::kTooLarge:
       if (text.size() > 1 && text.back() == 'i') text.remove_suffix(1);
       return text;
     default:
@@ -80,7 +80,7 @@ std::string_view id_text(const LineColumn& column) {
 
 ValueStatus time_value(const LineColumn* column, std::optional<TimeUnit> unit, std::int64_t& time) {
   if (column == nullptr) return ValueStatus::kAbsent;
-  if (column->kind == ColumnKind::kTime) {
+  if (column->kind == LineValueKind::kTime) {
     time = column->time;
     return ValueStatus::kHere;
   }
@@ -93,12 +93,12 @@ ValueStatus time_value(const LineColumn* column, std::optional<TimeUnit> unit, s
 std::string_view text_value(const LineColumn* column) {
   if (column == nullptr) return {};
   switch (column->kind) {
-    case ColumnKind::kSymbol:
-    case ColumnKind::kString:
-    case ColumnKind::kWord:
-    case ColumnKind::kNumber:
+    case LineValueKind::kSymbol:
+    case LineValueKind::kString:
+    case LineValueKind::kWord:
+    case LineValueKind::kNumber:
       return column->text;
-    case ColumnKind::kInteger:
+    case LineValueKind::kInteger:
       return column->text.substr(0, column->text.size() - 1);
     default:
       return {};

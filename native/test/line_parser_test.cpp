@@ -25,19 +25,19 @@ std::string number_text(const ExactNumber& number) {
 std::string text_of(const LineColumn& column) {
   std::string text = std::string(column.name) + ":" + kKinds[static_cast<std::size_t>(column.kind)];
   switch (column.kind) {
-    case ColumnKind::kNumber:
-    case ColumnKind::kInteger:
-    case ColumnKind::kDecimal: return text + "=" + number_text(column.number);
-    case ColumnKind::kDouble: {
+    case LineValueKind::kNumber:
+    case LineValueKind::kInteger:
+    case LineValueKind::kDecimal: return text + "=" + number_text(column.number);
+    case LineValueKind::kDouble: {
       ExactNumber number;
       EXPECT_EQ(number_of_double(column.bits, number), NumberStatus::kNumber);
       return text + "=" + number_text(number);
     }
-    case ColumnKind::kBoolean: return text + (column.bits != 0 ? "=t" : "=f");
-    case ColumnKind::kTime: return text + "=" + std::to_string(column.time);
-    case ColumnKind::kArray:
+    case LineValueKind::kBoolean: return text + (column.bits != 0 ? "=t" : "=f");
+    case LineValueKind::kTime: return text + "=" + std::to_string(column.time);
+    case LineValueKind::kArray:
       return text + "=" + std::to_string(column.rows) + "/" + std::to_string(column.text.size() / 8);
-    case ColumnKind::kNull: return text;
+    case LineValueKind::kNull: return text;
     default: return text + "=" + std::string(column.text);
   }
 }
