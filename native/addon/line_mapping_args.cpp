@@ -105,10 +105,10 @@ class MappingReader {
   }
 
   template <typename Each>
-  void for_each(const Napi::Value& value, const char* what, Each each) {
+  void for_each(const Napi::Value& value, const std::string& what, Each each) {
     if (value.IsUndefined()) return;
     if (!value.IsArray()) {
-      fail(std::string(what) + " must be an array");
+      fail(what + " must be an array");
       return;
     }
     const auto array = value.As<Napi::Array>();
