@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { report, SetupError } from './lib/command.mjs'
 import { NATIVE_TESTS, ROOT, VENV_PYTHON } from './lib/paths.mjs'
 import { setUp, whyMissing } from './lib/set-up.mjs'
-import { GROUPS } from './lib/test-groups.mjs'
+import { GROUPS, needsOf } from './lib/test-groups.mjs'
 
 /** Each suite resolves to { passed, failed, skipped } or, when it did not run, to { reason }. */
 const SUITES = {
@@ -98,7 +98,7 @@ function parseArguments([option, value, ...rest]) {
 function groupRun(group, rest) {
   // A filter of vitest is a part of a path; the pattern without its wildcards is one.
   const filters = GROUPS[group].map((pattern) => pattern.replace(/\/\*\*.*$/, '/').replace(/^.*\*/, ''))
-  return { names: ['unit'], args: [...filters, ...rest], needs: ['native', 'python', group] }
+  return { names: ['unit'], args: [...filters, ...rest], needs: needsOf(group) }
 }
 
 function oneOf(table, value, option) {

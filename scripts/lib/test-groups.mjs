@@ -16,6 +16,11 @@ export const GROUPS = {
   package: ['test/package/**/*.test.ts'],
 }
 
+/** What a group needs of set-up beyond the programs. */
+const NEEDS = { crash: ['native'], clients: ['native', 'python', 'clients'], captures: [], bench: [], package: [] }
+
+export const needsOf = (group) => NEEDS[group]
+
 /** What stands in a path of the group and in no other: 'test/feeds/' and the like would name half of the tests. */
 function named(pattern, words) {
   const start = pattern.replace(/\/\*\*.*$/, '')
