@@ -40,6 +40,7 @@ async function packCheckout(directory: string): Promise<string> {
 /** A PATH that holds `node` of a major version, npm's programs and a shell: nothing that compiles. */
 export async function pathWithNode(directory: string, major: number): Promise<string> {
   const folder = join(directory, `path-${major}`)
+  if (existsSync(folder)) return folder
   mkdirSync(folder)
   symlinkSync(await nodeBinary(major), join(folder, 'node'))
   const npm = (await run('sh', ['-c', 'command -v npm'])).stdout.trim()
@@ -66,10 +67,21 @@ async function nodeBinary(major: number): Promise<string> {
   return binary
 }
 
-/** Of this machine's npm: an empty HOME has no configuration that names it. */
-async function registry(): Promise<string> {
-  return (await run('npm', ['config', 'get', 'registry'], { cwd: ROOT })).stdout.trim()
+/** What this machine says of registry, proxy and certificates: an empty HOME and another Node do not find it. */
+async function npmSettings(): Promise<Record<string, string>> {
+  const get = async (name: string) => (await run('npm', ['config', 'get', name], { cwd: ROOT })).stdout.trim()
+  const [registry, userconfig, globalconfig] = await Promise.all(['registry', 'userconfig', 'globalconfig'].map(get))
+  const passed = Object.entries(process.env).filter(([name]) => /^(https?|no)_proxy$|^NODE_EXTRA_CA_CERTS$/i.test(name))
+  return {
+    ...(Object.fromEntries(passed) as Record<string, string>),
+    npm_config_registry: registry ?? '',
+    npm_config_userconfig: userconfig ?? '',
+    npm_config_globalconfig: globalconfig ?? '',
+    npm_config_cache: join(CACHE, 'npm'),
+  }
 }
+
+let settings: Promise<Record<string, string>> | undefined
 
 /** An empty project with a HOME of its own. Commands see nothing else of this machine. */
 export class Project {
@@ -88,12 +100,8 @@ export class Project {
     args: string[],
     path = this.path,
   ): Promise<{ code: number; stdout: string; stderr: string }> {
-    const env = {
-      HOME: join(this.directory, 'home'),
-      npm_config_registry: await registry(),
-      PATH: path,
-      npm_config_cache: join(CACHE, 'npm'),
-    }
+    settings ??= npmSettings()
+    const env = { ...(await settings), HOME: join(this.directory, 'home'), PATH: path }
     try {
       const { stdout, stderr } = await run(program, args, { cwd: this.directory, env, maxBuffer: 2 ** 24 })
       return { code: 0, stdout, stderr }

@@ -8,7 +8,12 @@ import { formatTime, openLog, Recorder, verify } from 'tickforge'
 const tickforge = 'node_modules/.bin/tickforge'
 const command = (...args) => execFileSync(tickforge, args, { encoding: 'utf8' })
 
-const exchange = spawn(tickforge, ['simulate', '--venue', 'binance', '--port', '0', '--seed', '7', '--json'])
+const exchange = spawn(tickforge, ['simulate', '--venue', 'binance', '--port', '0', '--seed', '7', '--json'], {
+  stdio: ['ignore', 'pipe', 'inherit'],
+})
+exchange.once('exit', (code) => {
+  if (code !== null) throw new Error(`the exchange server ended with exit code ${code}`)
+})
 const [text] = await once(exchange.stdout.setEncoding('utf8'), 'data')
 const { endpoints } = JSON.parse(text)
 try {
