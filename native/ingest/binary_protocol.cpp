@@ -33,8 +33,10 @@ std::uint32_t mark_of(const RingProgress& progress, AckLevel level) {
 
 Taken BinaryProtocol::take(const std::uint8_t* bytes, std::size_t length) {
   Taken taken;
-  const std::uint64_t before = last_batch_;
-  while (!ended_) {
+  while (!over()) {
+    // A batch that is refused is answered at once: one such answer more may wait than there is room for.
+    taken.blocked = backlog() > context_.options.answer_bytes_max;
+    if (taken.blocked) break;
     const Taken one = admitted_ ? take_batch(bytes + taken.used, length - taken.used)
                                 : take_hello(bytes + taken.used, length - taken.used);
     taken.used += one.used;
@@ -42,20 +44,24 @@ Taken BinaryProtocol::take(const std::uint8_t* bytes, std::size_t length) {
     taken.blocked = one.blocked;
     if (one.used == 0) break;
   }
-  if (ended_) return {length, 0, false};
-  if (last_batch_ != before && level_ != AckLevel::kNone) {
-    const std::uint32_t position = context_.appender.position();
-    if (waiting_.empty() || waiting_.back().position != position) waiting_.push_back({position, 0});
-    waiting_.back().batch = last_batch_;
-    if (level_ == AckLevel::kDurable) context_.wants_durable = true;
-  }
+  if (over()) return {length, 0, false};
+  owe_ack();
   return taken;
+}
+
+void BinaryProtocol::owe_ack() {
+  if (last_batch_ == owed_batch_ || level_ == AckLevel::kNone) return;
+  owed_batch_ = last_batch_;
+  const std::uint32_t position = context_.appender.position();
+  if (waiting_.empty() || waiting_.back().position != position) waiting_.push_back({position, 0});
+  waiting_.back().batch = last_batch_;
+  if (level_ == AckLevel::kDurable) context_.wants_durable = true;
 }
 
 // What is received lies never before the place where it will be recorded: a batch is as long as its records, the batch that
 // has begun goes before it, and headers and refused batches only move the rest up.
 std::uint8_t* BinaryProtocol::landing(std::size_t needed, std::size_t length) {
-  if (!admitted_ || ended_) return nullptr;
+  if (!admitted_ || over()) return nullptr;
   const std::size_t begun = needed > sizeof(wire::BatchHeader) ? needed - sizeof(wire::BatchHeader) : 0;
   std::uint8_t* memory = context_.appender.space(cells_for(begun + length));
   return memory == nullptr ? nullptr : memory + begun;
@@ -134,6 +140,9 @@ void BinaryProtocol::progressed(const RingProgress& progress) {
     waiting_.pop_front();
   }
   if (batch != 0) answer(AnswerKind::kAck, Code::kNone, batch, {});
+  if (!failure_ || ended_ || !waiting_.empty()) return;
+  answer(AnswerKind::kError, failure_->code, failure_->batch, failure_->text);
+  ended_ = true;
 }
 
 bool BinaryProtocol::leave(bool) {
@@ -155,10 +164,24 @@ void BinaryProtocol::welcome() {
 }
 
 void BinaryProtocol::fail(Code code, std::uint64_t batch, std::string_view text) {
-  if (ended_) return;
-  ended_ = true;
+  if (over()) return;
   context_.stats.refuse(code);
+  owe_ack();
+  // What was taken is acknowledged first, or the client would send it a second time.
+  if (!waiting_.empty()) {
+    failure_ = Failure{code, batch, std::string(text)};
+    return;
+  }
   answer(AnswerKind::kError, code, batch, text);
+  ended_ = true;
+}
+
+void BinaryProtocol::end(Code code, std::string_view text) {
+  if (ended_) return;
+  waiting_.clear();
+  failure_.reset();
+  owed_batch_ = last_batch_;
+  fail(code, 0, text);
 }
 
 void BinaryProtocol::answer(AnswerKind kind, Code code, std::uint64_t batch, std::string_view text) {

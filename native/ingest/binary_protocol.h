@@ -22,7 +22,7 @@ class BinaryProtocol : public Protocol {
   bool owes_answer() const override { return !waiting_.empty(); }
   bool admitted() const override { return admitted_; }
   bool leave(bool in_order) override;
-  void end(wire::Code code, std::string_view text) override { fail(code, 0, text); }
+  void end(wire::Code code, std::string_view text) override;
 
  private:
   /// Everything up to `batch` has reached the level when the ring's watermark reaches `position`.
@@ -31,10 +31,20 @@ class BinaryProtocol : public Protocol {
     std::uint64_t batch;
   };
 
+  /// Why nothing more is taken, to be told behind the acknowledgements that are owed.
+  struct Failure {
+    wire::Code code;
+    std::uint64_t batch;
+    std::string text;
+  };
+
   Taken take_hello(const std::uint8_t* bytes, std::size_t length);
   /// Bytes of the batch that were used: 0 when it is not whole or something ended the connection.
   Taken take_batch(const std::uint8_t* bytes, std::size_t length);
   void welcome();
+  /// The batches that were taken will be acknowledged.
+  void owe_ack();
+  bool over() const { return ended_ || failure_.has_value(); }
   void fail(wire::Code code, std::uint64_t batch, std::string_view text);
   void answer(wire::AnswerKind kind, wire::Code code, std::uint64_t batch, std::string_view text);
 
@@ -43,6 +53,8 @@ class BinaryProtocol : public Protocol {
   wire::AckLevel level_ = wire::AckLevel::kNone;
   bool admitted_ = false;
   std::uint64_t last_batch_ = 0;
+  std::uint64_t owed_batch_ = 0;  // the last one that waiting_ knows
+  std::optional<Failure> failure_;
   /// One entry a read, not a batch; at most as many as the ring has cells.
   std::deque<Waiting> waiting_;
 };

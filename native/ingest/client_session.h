@@ -20,7 +20,7 @@ class ClientSession {
   enum class Read {
     kMore,     // there may be more to read
     kDrained,  // there is not: an event tells of the next byte
-    kBlocked,  // what was read waits for room in the ring
+    kBlocked,  // what was read waits for room in the ring, or for answers to go out
     kLeft,     // the client has sent its last byte; it may still read answers
     kBroken,   // nobody is there any more
   };
@@ -50,7 +50,8 @@ class ClientSession {
   void abandon() { broken_ = true; }
   bool broken() const { return broken_; }
   bool has_unsent() const { return !answers_.empty(); }
-  std::size_t unsent() const { return answers_.size(); }
+  /// Bytes of the answers that it has not been sent, those that are not due yet among them.
+  std::size_t backlog() const { return chosen() ? input_.protocol()->backlog() : answers_.size(); }
   /// It is known what the client speaks.
   bool chosen() const { return input_.protocol() != nullptr; }
   bool admitted() const { return chosen() && input_.protocol()->admitted(); }

@@ -140,18 +140,19 @@ Taken HttpProtocol::take(const std::uint8_t* bytes, std::size_t length) {
   std::size_t used = 0;
   if (std::exchange(blocked_, false)) note(lines_.resume());
   for (;;) {
-    if (body_done_ && !blocked_ && !ended_) finish_request();
-    if (closing_) return {length, 0, false};
+    if (body_done_ && !blocked_ && !over()) finish_request();
+    if (over()) return {length, 0, false};
     if (blocked_) return {used, 0, true};
-    if (ended_) return {length, 0, false};
     if (used == length) return {used, 0, false};
+    // One request more may wait for its answer than there is room for, whatever a read has brought.
+    if (backlog() > context_.options.answer_bytes_max) return {used, 0, true};
     const std::size_t slice = std::min(length - used, kSliceBytes);
     http_parser& machine = parser_->machine;
     const auto* text = reinterpret_cast<const char*>(bytes) + used;
     const std::size_t parsed = http_parser_execute(&machine, &parser_->settings, text, slice);
     used += parsed;
     const http_errno error = HTTP_PARSER_ERRNO(&machine);
-    if (ended_) continue;
+    if (over()) continue;
     if (error == HPE_PAUSED) {
       http_parser_pause(&machine, 0);
     } else if (error != HPE_OK) {
@@ -190,7 +191,7 @@ void HttpProtocol::begin_request() {
   } else {
     route_ = Route::kWrite;
   }
-  admitted_ = true;
+  admitted_ = admitted_ || route_ == Route::kWrite || is_authorized();
   if (route_ != Route::kWrite) return;
   TimeUnit unit;
   if (!precision_of(query, unit)) return fail(Code::kMalformed, 400, "precision is n, u, ms or s");
@@ -209,7 +210,7 @@ void HttpProtocol::fail_too_large() {
 }
 
 void HttpProtocol::take_body(const std::uint8_t* bytes, std::size_t length) {
-  if (ended_) return;
+  if (over()) return;
   body_bytes_ += length;
   if (body_bytes_ > context_.options.body_bytes_max) return fail_too_large();
   if (route_ == Route::kWrite) note(lines_.give(bytes, length));
@@ -225,7 +226,7 @@ void HttpProtocol::note(LineSession::Given given) {
 void HttpProtocol::finish_request() {
   if (route_ == Route::kWrite) {
     note(lines_.end_body());
-    if (blocked_ || ended_) return;
+    if (blocked_ || over()) return;
   }
   body_done_ = in_request_ = in_body_ = false;
   const std::uint32_t position = context_.appender.position();
@@ -249,18 +250,29 @@ void HttpProtocol::finish_request() {
                position);
       }
   }
-  if (!keep_alive_) closing_ = true;
+  if (!keep_alive_) closing_ = ends_in_order_ = true;
 }
 
 void HttpProtocol::answer(std::string text, std::uint32_t position) {
   // What needs no record is due at once, but not before what was asked earlier.
   if (route_ != Route::kWrite && waiting_.empty()) return answers_.append(text);
+  owe(std::move(text), position);
+}
+
+void HttpProtocol::owe(std::string text, std::uint32_t position) {
+  owed_bytes_ += text.size() + sizeof(Waiting);
   waiting_.push_back({position, std::move(text)});
+}
+
+void HttpProtocol::forget_owed() {
+  waiting_.clear();
+  owed_bytes_ = 0;
 }
 
 void HttpProtocol::progressed(const RingProgress& progress) {
   while (!waiting_.empty() && !is_before(progress.durable, waiting_.front().position)) {
     answers_.append(waiting_.front().answer);
+    owed_bytes_ -= waiting_.front().answer.size() + sizeof(Waiting);
     waiting_.pop_front();
   }
   if (closing_ && waiting_.empty()) ended_ = true;
@@ -272,26 +284,28 @@ bool HttpProtocol::is_authorized() const {
   return shows_token(parser_->authorization, token);
 }
 
-bool HttpProtocol::leave(bool in_order) { return lines_.leave(in_order && !in_request_); }
+bool HttpProtocol::leave(bool in_order) { return lines_.leave((in_order || ends_in_order_) && !in_request_); }
 
 void HttpProtocol::fail(Code code, int status, std::string_view what) {
-  if (ended_) return;
+  if (over()) return;
   context_.stats.refuse(code);
-  // Answers that are still due come first, or their clients would take this one for theirs.
-  if (waiting_.empty()) {
-    answers_.append(http_answer(status, error_json(wire::name_of(code), what, 0, context_.stats.requests.get()), false));
-  }
+  std::string text = http_answer(status, error_json(wire::name_of(code), what, 0, context_.stats.requests.get()), false);
+  closing_ = true;
+  // Answers that are still due come first: their requests are recorded, and their clients would take this one for theirs.
+  if (!waiting_.empty()) return owe(std::move(text), waiting_.back().position);
+  answers_.append(text);
   ended_ = true;
 }
 
 void HttpProtocol::end(Code code, std::string_view text) {
   if (ended_) return;
   if (in_request_ || !waiting_.empty()) {
-    waiting_.clear();
+    forget_owed();
+    closing_ = false;
     return fail(code, code == Code::kTimeout ? 408 : 503, text);
   }
   context_.stats.refuse(code);
-  ended_ = true;
+  ended_ = ends_in_order_ = true;
 }
 
 }  // namespace tickforge

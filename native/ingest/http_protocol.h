@@ -19,6 +19,7 @@ class HttpProtocol : public Protocol {
   Taken take(const std::uint8_t* bytes, std::size_t length) override;
   void progressed(const RingProgress& progress) override;
   bool owes_answer() const override { return !waiting_.empty(); }
+  std::size_t owed_bytes() const override { return owed_bytes_; }
   bool admitted() const override { return admitted_; }
   bool leave(bool in_order) override;
   void end(wire::Code code, std::string_view text) override;
@@ -43,11 +44,17 @@ class HttpProtocol : public Protocol {
   void fail(wire::Code code, int status, std::string_view what);
   void fail_too_large();
   void answer(std::string text, std::uint32_t position);
+  /// `text` comes behind the answers that are due.
+  void owe(std::string text, std::uint32_t position);
+  void forget_owed();
+  /// Nothing more is read.
+  bool over() const { return ended_ || closing_; }
 
   IngestContext& context_;
   LineSession lines_;
   std::unique_ptr<Parser> parser_;
   std::deque<Waiting> waiting_;
+  std::size_t owed_bytes_ = 0;  // of waiting_
   Route route_ = Route::kNone;
   std::uint64_t body_bytes_ = 0;
   bool admitted_ = false;
@@ -55,7 +62,8 @@ class HttpProtocol : public Protocol {
   bool in_body_ = false;    // the head is whole
   bool body_done_ = false;
   bool blocked_ = false;    // lines wait for room
-  bool closing_ = false;    // the last request wants no other behind it
+  bool closing_ = false;    // the last request wants no other behind it, or was refused: ended when all is answered
+  bool ends_in_order_ = false;  // it is the server that ends the connection, and no request is cut
   bool keep_alive_ = true;
 };
 

@@ -23,11 +23,12 @@ Taken LineProtocol::take(const std::uint8_t* bytes, std::size_t length) {
   return {length, 0, false};
 }
 
-bool LineProtocol::leave(bool in_order) { return session_.leave(in_order && !ended_); }
+bool LineProtocol::leave(bool in_order) { return session_.leave(ended_ ? ends_in_order_ : in_order); }
 
 void LineProtocol::end(wire::Code code, std::string_view text) {
   if (ended_) return;
   ended_ = true;
+  ends_in_order_ = code == wire::Code::kTimeout;
   context_.stats.refuse(code);
   // Senders of lines do not read; a person with a terminal does.
   answers_.append("error: ");

@@ -13,13 +13,14 @@ class LineProtocol : public Protocol {
       : Protocol(answers), context_(context), session_(context, "lines") {}
 
   Taken take(const std::uint8_t* bytes, std::size_t length) override;
-  bool admitted() const override { return true; }
+  bool admitted() const override { return context_.options.token.empty(); }
   bool leave(bool in_order) override;
   void end(wire::Code code, std::string_view text) override;
 
  private:
   IngestContext& context_;
   LineSession session_;
+  bool ends_in_order_ = false;  // nothing was sent for so long that nothing is missing
 };
 
 }  // namespace tickforge

@@ -18,6 +18,8 @@ namespace {
 constexpr const char* kCode = "TF_LISTEN";
 constexpr int kBacklog = 1024;
 constexpr mode_t kSocketMode = 0600;
+/// Of a token that strangers can try to guess.
+constexpr std::size_t kTokenBytesMin = 16;
 
 Error usage(const std::string& text) {
   return Error{"TF_USAGE", "'" + text + "' is no address: write unix:PATH, tcp:HOST:PORT or tcp:[IPV6]:PORT", "", 0};
@@ -104,10 +106,10 @@ Result<ListenAddress> parse_listen_address(const std::string& text) {
   return address;
 }
 
-Result<Listener> Listener::open(const std::string& address, bool has_token) {
+Result<Listener> Listener::open(const std::string& address, std::string_view token) {
   auto where = parse_listen_address(address);
   if (!where) return where.error();
-  auto listener = where.value().is_unix ? open_unix(where.value().path) : open_tcp(where.value(), address, has_token);
+  auto listener = where.value().is_unix ? open_unix(where.value().path) : open_tcp(where.value(), address, token);
   if (!listener) return listener.error();
   Listener opened = listener.take();
   opened.spare_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -132,7 +134,7 @@ Result<Listener> Listener::open_unix(const std::string& path) {
   return listener;
 }
 
-Result<Listener> Listener::open_tcp(const ListenAddress& where, const std::string& text, bool has_token) {
+Result<Listener> Listener::open_tcp(const ListenAddress& where, const std::string& text, std::string_view token) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
@@ -141,8 +143,10 @@ Result<Listener> Listener::open_tcp(const ListenAddress& where, const std::strin
   const int looked_up = ::getaddrinfo(host, where.port.c_str(), &hints, &raw);
   if (looked_up != 0) return Error{kCode, "'" + text + "': " + ::gai_strerror(looked_up), "", 0};
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> found(raw, &::freeaddrinfo);
-  if (!has_token && !is_loopback(found->ai_addr)) {
-    return Error{"TF_INSECURE_LISTEN", "'" + text + "' can be reached from other machines, and no token is set", "", 0};
+  if (token.size() < kTokenBytesMin && !is_loopback(found->ai_addr)) {
+    const std::string what = token.empty() ? "no token is set" : "the token is too easily guessed";
+    return Error{"TF_INSECURE_LISTEN", "'" + text + "' can be reached from other machines, and " + what + ": set one of at least " +
+                                           std::to_string(kTokenBytesMin) + " bytes", "", 0};
   }
   UniqueFd fd(::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return system_error(kCode, "making the socket", text, errno);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/unique_fd.h"
@@ -25,7 +26,7 @@ class Listener {
  public:
   /// A stale Unix socket is replaced; one that somebody listens on, and any other file, is not. Its mode is 0600. Errors:
   /// TF_LISTEN; TF_INSECURE_LISTEN when others than this machine could connect and `has_token` is false.
-  static Result<Listener> open(const std::string& address, bool has_token);
+  static Result<Listener> open(const std::string& address, std::string_view token);
   Listener(Listener&&) noexcept = default;
   Listener& operator=(Listener&&) = delete;
   /// Removes the socket file, if it is still the one that was made.
@@ -48,7 +49,8 @@ class Listener {
   Outcome turn_away();
   Listener(UniqueFd fd, std::string address) : fd_(std::move(fd)), address_(std::move(address)) {}
   static Result<Listener> open_unix(const std::string& path);
-  static Result<Listener> open_tcp(const ListenAddress& where, const std::string& text, bool has_token);
+  static Result<Listener> open_tcp(const ListenAddress& where, const std::string& text,
+                                   std::string_view token);
 
   UniqueFd fd_;
   /// Given up for a moment to turn a client away when there is no descriptor left. Without it the client would stay in

@@ -15,7 +15,7 @@ namespace tickforge {
 struct Taken {
   std::size_t used = 0;    // the rest must be given again, at the front, with what follows
   std::size_t needed = 0;  // bytes that the rest must have before anything more can be taken; 0 = not known
-  bool blocked = false;    // the ring has no room: give the rest again when it has
+  bool blocked = false;    // the ring has no room, or answers wait: give the rest again when that has changed
 };
 
 /// One client's. Answers go into the buffer that it was made with; the owner sends them.
@@ -34,7 +34,11 @@ class Protocol {
   virtual void progressed(const RingProgress&) {}
   /// An answer is owed that depends on the ring's progress.
   virtual bool owes_answer() const { return false; }
-  /// Let in: the time for a hello no longer counts.
+  /// Bytes of answers that are owed, with what keeping them takes.
+  virtual std::size_t owed_bytes() const { return 0; }
+  /// Bytes of all answers that the client has not been sent.
+  std::size_t backlog() const { return answers_.size() + owed_bytes(); }
+  /// Let in, with the token when there is one: the time for a hello no longer counts.
   virtual bool admitted() const = 0;
   /// The client is gone; `in_order` when it said so itself. Records what that means; false when the ring had no room for it:
   /// to be called again.

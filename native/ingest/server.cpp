@@ -42,6 +42,9 @@ Result<void> check(const IngestOptions& options) {
   if (options.listen.empty()) return usage("the server has no address to listen on");
   auto mapping = check_line_mapping(options.mapping);
   if (!mapping) return mapping.error();
+  if (!options.token.empty() && options.token.find_first_not_of(" \t\r\n") == std::string::npos) {
+    return usage("the token is blank");
+  }
   if (options.token.size() > wire::kTokenBytesMax) {
     return usage("the token is longer than " + std::to_string(wire::kTokenBytesMax) + " bytes");
   }
@@ -66,7 +69,7 @@ Result<std::unique_ptr<IngestServer>> IngestServer::start(RingSet& rings, Ingest
   if (!progress_event) return progress_event.error();
   std::vector<Listener> listeners;
   for (const std::string& address : options.listen) {
-    auto listener = Listener::open(address, !options.token.empty());
+    auto listener = Listener::open(address, options.token);
     if (!listener) return listener.error();
     auto watched = loop.value().add(listener.value().fd(), kListenerBit | listeners.size());
     if (!watched) return watched.error();
@@ -182,7 +185,7 @@ void IngestServer::accept_again() {
 }
 
 void IngestServer::add_client(UniqueFd socket) {
-  if (stats_.clients.get() >= options_.clients_max || writer_ended_) {
+  if (writer_ended_ || (stats_.clients.get() >= options_.clients_max && !evict())) {
     stats_.clients_refused.add();
     return;
   }
@@ -201,6 +204,19 @@ void IngestServer::add_client(UniqueFd socket) {
   slot.session = std::make_unique<ClientSession>(std::move(socket), *chooser_, now_);
   stats_.clients.add();
   stats_.clients_total.add();
+}
+
+bool IngestServer::evict() {
+  Slot* oldest = nullptr;
+  for (Slot& slot : slots_) {
+    if (!slot.session || slot.session->admitted()) continue;
+    if (oldest == nullptr || slot.session->since() < oldest->session->since()) oldest = &slot;
+  }
+  if (oldest == nullptr) return false;
+  stats_.clients_refused.add();
+  oldest->session->abandon();
+  settle(static_cast<std::uint32_t>(oldest - slots_.data()));
+  return oldest->session == nullptr;
 }
 
 void IngestServer::make_ready(std::uint32_t index) {
@@ -235,7 +251,7 @@ void IngestServer::read(std::uint32_t index) {
   ClientSession& session = *slot.session;
   // What an ended client still sends is thrown away, for which no room is needed.
   if (!session.ended() && !has_room()) return wait_for_room(index);
-  slot.unread = session.unsent() > options_.answer_bytes_max;
+  slot.unread = session.backlog() > options_.answer_bytes_max;
   if (slot.unread) return;
   std::size_t bytes = 0;
   std::size_t taken = 0;
@@ -243,7 +259,7 @@ void IngestServer::read(std::uint32_t index) {
   const auto goes_on = [&] {
     const bool worth_it = outcome == ClientSession::Read::kMore || outcome == ClientSession::Read::kDrained;
     return worth_it && bytes >= kGoOnBytes && taken < kTurnBytes && !session.ended() &&
-           session.unsent() <= options_.answer_bytes_max && has_room();
+           session.backlog() <= options_.answer_bytes_max && has_room();
   };
   do {
     context_.now = realtime_ns();
@@ -257,7 +273,8 @@ void IngestServer::read(std::uint32_t index) {
       make_ready(index);
       break;
     case ClientSession::Read::kBlocked:
-      wait_for_room(index);
+      slot.unread = session.backlog() > options_.answer_bytes_max;
+      if (!slot.unread) wait_for_room(index);
       break;
     case ClientSession::Read::kBroken:
       session.abandon();
@@ -319,7 +336,7 @@ void IngestServer::settle(std::uint32_t index) {
   session.progressed(seen_);
   sent = sent && session.send(now_);
   if (!sent) session.abandon();
-  if (slot.unread && session.unsent() <= options_.answer_bytes_max) {
+  if (slot.unread && session.backlog() <= options_.answer_bytes_max) {
     slot.unread = false;
     make_ready(index);
   }
@@ -374,6 +391,8 @@ void IngestServer::check_times_of(std::uint32_t index) {
     session.abandon();
     settle(index);
   };
+  // It is told the end after hello_ns. One that reads that slowly is not waited for, however steadily it reads.
+  if (!session.admitted() && now_ - session.since() > options_.hello_ns + options_.answer_ns) return drop_it();
   if (slot.finished) {
     if (now_ - slot.finished_at > kLingerNs) drop_it();
     return;

@@ -51,7 +51,7 @@ class IngestServer {
     bool owing = false;            // in owing_
     bool hung_up = false;          // no event tells of its end any more: it is read until that is found
     bool left = false;             // what its end means has been recorded
-    bool unread = false;           // is not read from, because it does not read its answers
+    bool unread = false;           // is not read from, because too many answers wait: for the disk, or to be read
     bool finished = false;         // all answers are sent, and their end
     std::int64_t finished_at = 0;  // monotonic
   };
@@ -63,6 +63,8 @@ class IngestServer {
   void accept_clients(Listener& listener);
   void accept_again();
   void add_client(UniqueFd socket);
+  /// Makes a place by closing the client that has been longest without being let in; false when there is none.
+  bool evict();
   void read_ready();
   void read(std::uint32_t index);
   /// After anything happened to a client: sends, records its end, drops it when nothing is left to do.

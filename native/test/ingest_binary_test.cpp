@@ -49,6 +49,23 @@ Bytes changed(Bytes bytes, void (*change)(Record&)) {
   return bytes;
 }
 
+TEST_F(IngestBinaryTest, AcknowledgesWhatItTookBeforeItRefusesTheNextBatch) {
+  start();
+  writer_->hold_durable(true);
+  BareClient client(unix_address());
+  client.hello(AckLevel::kDurable);
+  client.send(batch_bytes(1, definition(1) + trade_record(1, 1)) + batch_bytes(1, trade_record(1, 2)));
+  ASSERT_TRUE(eventually([&] { return refused(Code::kBatchNumber) == 1; }));
+  writer_->hold_durable(false);
+  const Answer first = client.answer();
+  EXPECT_EQ(first.kind, AnswerKind::kAck);
+  EXPECT_EQ(first.batch, 1u);
+  const Answer second = client.answer();
+  EXPECT_EQ(second.kind, AnswerKind::kError);
+  EXPECT_EQ(second.code, Code::kBatchNumber);
+  EXPECT_TRUE(client.at_end());
+}
+
 TEST_F(IngestBinaryTest, RecordsABatchUnderTheNumbersOfTheJournalAndAcknowledgesIt) {
   rings_->table().next_instrument.store(41);
   rings_->table().next_connection.store(700);

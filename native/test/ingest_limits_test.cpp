@@ -53,6 +53,38 @@ TEST_F(IngestLimitsTest, RefusesClientsBeyondItsLimitAndTakesThemWhenOthersHaveL
   expect_served();
 }
 
+TEST_F(IngestLimitsTest, LetsAHolderOfTheTokenInWhenAllPlacesAreTakenByClientsWithoutIt) {
+  start([](IngestOptions& options) {
+    options.clients_max = 2;
+    options.token = "secret";
+  });
+  BareClient first(tcp_address());
+  BareClient second(tcp_address());
+  for (BareClient* one : {&first, &second}) {
+    one->send("GET /ping HTTP/1.1\r\n\r\n");
+    EXPECT_NE(one->read_until("\r\n\r\n").find("204"), std::string::npos);
+  }
+  BareClient holder(unix_address());
+  holder.hello(AckLevel::kDurable, "secret");
+  EXPECT_TRUE(first.at_end()) << "the oldest one makes room";
+  BareClient another(unix_address());
+  another.hello(AckLevel::kDurable, "secret");
+  EXPECT_TRUE(second.at_end());
+  BareClient late(tcp_address());
+  EXPECT_TRUE(late.at_end()) << "who was let in stays";
+}
+
+TEST_F(IngestLimitsTest, GivesAClientWithoutTheTokenAShortTimeWhateverItAsks) {
+  start([](IngestOptions& options) {
+    options.token = "secret";
+    options.hello_ns = 50 * kMs;
+  });
+  BareClient client(tcp_address());
+  client.send("GET /ping HTTP/1.1\r\n\r\n");
+  EXPECT_NE(client.read_until("\r\n\r\n").find("204"), std::string::npos);
+  EXPECT_TRUE(client.at_end());
+}
+
 TEST_F(IngestLimitsTest, EndsAClientThatNeverSaysHello) {
   start([](IngestOptions& options) { options.hello_ns = 50 * kMs; });
   BareClient silent(unix_address());

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
+#include "ingest/connection_records.h"
 #include "testing/ingest_harness.h"
+#include "testing/protocol_run.h"
 #include "testing/journal_files.h"
 
 namespace tickforge::testing {
@@ -171,6 +173,54 @@ TEST_F(IngestHttpTest, ClosesWhenTheClientWantsThat) {
   EXPECT_TRUE(client.at_end());
   EXPECT_TRUE(eventually([&] { return server_->stats().clients.get() == 0; }));
   EXPECT_EQ(server_->stats().connections.get(), 0u);
+}
+
+TEST_F(IngestHttpTest, EndsAConnectionInOrderThatItClosesItselfBehindAWholeRequest) {
+  start();
+  std::size_t expected = 0;
+  std::string old = post(kRow);
+  old.replace(old.find("HTTP/1.1"), 8, "HTTP/1.0");
+  for (const std::string& request : {post(kRow, "Connection: close\r\n"), old}) {
+    BareClient client(tcp_address());
+    client.send(request);
+    EXPECT_EQ(status_of(client.read_until("\r\n\r\n")), "204");
+    EXPECT_TRUE(client.at_end());
+    expected += expected == 0 ? 4 : 3;
+    const auto records = writer_->wait_for(expected);
+    EXPECT_EQ(count_of(records, RecordType::kGap), 0u);
+    ASSERT_EQ(type_of(records.back()), RecordType::kConnection);
+    EXPECT_EQ(reinterpret_cast<const Connection*>(records.back().data())->close_code, kClosedInOrder);
+  }
+}
+
+TEST_F(IngestHttpTest, AnswersAWholeRequestBeforeItRefusesTheOneBehindIt) {
+  start();
+  for (const std::string bad : {"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n", "garbage\r\n\r\n",
+                                "POST /write HTTP/1.1\r\nContent-Length: x\r\n\r\n"}) {
+    writer_->hold_durable(true);
+    const std::uint64_t refused_before = refused(Code::kMalformed);
+    BareClient client(tcp_address());
+    client.send(post(kRow) + bad);
+    ASSERT_TRUE(eventually([&] { return refused(Code::kMalformed) > refused_before; }));
+    writer_->hold_durable(false);
+    EXPECT_EQ(status_of(client.read_until("\r\n\r\n")), "204") << bad;
+    EXPECT_EQ(status_of(client.read_until("}")).front(), '4') << bad;
+    EXPECT_TRUE(client.at_end());
+  }
+}
+
+TEST(IngestHttpBacklogTest, TakesNoMoreRequestsWhileTooManyAnswersWait) {
+  ProtocolWorld world(small_options());
+  for (const bool behind_a_post : {true, false}) {
+    world.reset();
+    ProtocolRun run(world);
+    std::string text = behind_a_post ? post(kRow) : std::string();
+    for (int i = 0; i < 10'000; ++i) text += "GET /ping HTTP/1.1\r\n\r\n";
+    (void)run.read(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+    EXPECT_TRUE(run.blocked());
+    EXPECT_LT(world.context().stats.requests.get(), 3000u);
+    run.leave();
+  }
 }
 
 TEST_F(IngestHttpTest, SaysContinueToAClientThatAsks) {

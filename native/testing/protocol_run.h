@@ -70,6 +70,11 @@ class ProtocolRun {
       length -= used;
       drain();
       while (input_.blocked()) {
+        if (input_.protocol()->backlog() > world_.context().options.answer_bytes_max) {
+          send();
+          input_.protocol()->progressed(progress_);
+          send();
+        }
         input_.feed(nullptr, 0);
         drain();
       }
