@@ -6,6 +6,7 @@
 
 #include <atomic>
 
+#include "base/own_file.h"
 #include "base/unique_fd.h"
 
 namespace tickforge {
@@ -62,12 +63,11 @@ std::string control_page_path(const std::string& directory, const std::string& j
 }
 
 Result<ControlPageWriter> ControlPageWriter::open(const std::string& path, std::int64_t ts_started) {
-  const UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-  if (!file) return system_error("TF_IO", "opening", path, errno);
+  const UniqueFd file = open_own_file(path.c_str(), O_RDWR | O_CREAT);
+  if (!file) return system_error(code_of_making(errno), "opening", path, errno);
   // The page is written through a mapping, where a full disk would be a SIGBUS: its block is set aside now.
   const int number = ::posix_fallocate(file.get(), 0, sizeof(ControlPage));
-  const char* code = number == ENOSPC ? "TF_DISK_FULL" : "TF_IO";
-  if (number != 0) return system_error(code, "setting space aside for", path, number);
+  if (number != 0) return system_error(code_of_making(number), "setting space aside for", path, number);
   void* mapped = ::mmap(nullptr, sizeof(ControlPage), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
   if (mapped == MAP_FAILED) return system_error("TF_IO", "mapping", path, errno);
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/own_file.h"
 
 namespace tickforge {
 namespace {
@@ -24,7 +25,7 @@ std::string holder_of(int file) {
 }  // namespace
 
 Result<void> prepare_directory(const std::string& directory) {
-  if (::mkdir(directory.c_str(), 0755) == 0) return {};
+  if (::mkdir(directory.c_str(), kOwnDirectoryMode) == 0) return {};
   const int number = errno;
   struct stat status {};
   if (number == EEXIST && ::stat(directory.c_str(), &status) == 0) {
@@ -32,13 +33,13 @@ Result<void> prepare_directory(const std::string& directory) {
     return Error{"TF_FOREIGN_DIRECTORY", "'" + directory + "' is not a directory", directory, ENOTDIR};
   }
   const bool no_parent = number == ENOENT || number == ENOTDIR;
-  return system_error(no_parent ? "TF_NO_DIRECTORY" : "TF_IO", "making the directory", directory, number);
+  return system_error(no_parent ? "TF_NO_DIRECTORY" : code_of_making(number), "making the directory", directory, number);
 }
 
 Result<DirectoryLock> DirectoryLock::acquire(const std::string& directory) {
   const std::string path = directory + "/" + kLockFileName;
-  UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-  if (!file) return system_error("TF_IO", "opening the lock", path, errno);
+  UniqueFd file = open_own_file(path.c_str(), O_RDWR | O_CREAT);
+  if (!file) return system_error(code_of_making(errno), "opening the lock", path, errno);
   for (int attempt = 1; ::flock(file.get(), LOCK_EX | LOCK_NB) != 0; ++attempt) {
     const int number = errno;
     if (number != EWOULDBLOCK && number != EINTR) return system_error("TF_IO", "locking", path, number);

@@ -15,12 +15,20 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/own_file.h"
 #include "base/unique_fd.h"
 
 namespace tickforge {
 namespace {
 
 int or_errno(std::int64_t result) { return result < 0 ? -errno : static_cast<int>(result); }
+
+int opened_or_errno(const std::string& path, int flags) {
+  UniqueFd file = open_own_file(path.c_str(), flags);
+  if (!file) return -errno;
+  // The caller closes it by its number.
+  return or_errno(::fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
+}
 
 int write_at(int file, const void* bytes, std::size_t length, std::uint64_t offset) {
   return or_errno(::pwrite(file, bytes, length, static_cast<off_t>(offset)));
@@ -29,10 +37,10 @@ int write_at(int file, const void* bytes, std::size_t length, std::uint64_t offs
 }  // namespace
 
 int PosixStorage::create(const std::string& path) {
-  return or_errno(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  return opened_or_errno(path, O_RDWR | O_CREAT | O_EXCL);
 }
 
-int PosixStorage::open(const std::string& path) { return or_errno(::open(path.c_str(), O_RDWR | O_CLOEXEC)); }
+int PosixStorage::open(const std::string& path) { return opened_or_errno(path, O_RDWR); }
 
 int PosixStorage::close(int file) {
   direct_.erase(file);

@@ -432,6 +432,29 @@ TEST_F(ReserveTest, WorksWithoutWhereThereIsNoSpaceForIt) {
   EXPECT_EQ(read_records(only_segment()).size(), 2U);
 }
 
+TEST_F(RecorderTest, OpensNoLockAndNoControlPageThatIsALinkOrNoFile) {
+  const std::string data = directory_.file("data");
+  const std::string victim = directory_.file("victim");
+  std::ofstream(victim) << "somebody's";
+  for (const char* name : {"tickforge.lock", "test.tfc"}) {
+    const std::string path = data + "/" + name;
+    for (const int kind : {0, 1, 2, 3}) {
+      std::filesystem::remove_all(data);
+      std::filesystem::create_directory(data);
+      if (kind == 0) std::filesystem::create_symlink(victim, path);
+      if (kind == 1) std::filesystem::create_symlink(directory_.file("missing"), path);
+      if (kind == 2) std::filesystem::create_directory(path);
+      if (kind == 3) { ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0); }
+      auto opened = Recorder::open(options());
+      ASSERT_FALSE(opened) << path << " of kind " << kind;
+      EXPECT_EQ(opened.error().code, "TF_IO");
+      EXPECT_EQ(opened.error().path, path);
+    }
+  }
+  EXPECT_EQ(std::filesystem::file_size(victim), 10U);
+  EXPECT_FALSE(std::filesystem::exists(directory_.file("missing")));
+}
+
 TEST_F(RecorderTest, ClosesWithTheErrorWhenTheDiskStaysFull) {
   auto faults = std::make_shared<Faults>();
   auto waiting = options();
