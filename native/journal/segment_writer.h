@@ -45,7 +45,8 @@ struct WriterOptions {
   bool waits_for_disk = false;
   /// Zeros that a writer with little to do has written ahead of its blocks, where they are synced one by one.
   std::uint64_t zero_bytes = std::uint64_t{256} << 10;
-  /// Space that is kept back for an end on a full disk; 0 = none. For a writer that waits for space.
+  /// Space that is kept back for an end on a full disk, for the first producer's ring; it grows with every other ring.
+  /// 0 = none. For a writer that waits for space.
   std::uint64_t reserve_bytes = 0;
   MarkLimits marks{};
 };
@@ -107,6 +108,8 @@ class SegmentWriter {
   enum class SyncTarget { kNone, kSegment, kIndex };
   enum class Ending { kNone, kWanted, kLastBlockSealed };
 
+  /// Makes the reserve as large as what all rings can hold.
+  void follow_rings();
   Result<bool> handle_completions(std::int64_t now);
   Result<void> on_write_done(BlockBatch& batch, int result, std::int64_t now);
   void on_written(BlockBatch& batch);
@@ -163,6 +166,7 @@ class SegmentWriter {
   WriterOptions options_;
   Intake intake_;
   SpaceReserve reserve_;
+  std::uint64_t reserve_wanted_ = 0;  // what follow_rings() last asked for
   Preamble preamble_;
   std::unique_ptr<SegmentFile> segment_;
   std::optional<Gap> first_gap_;

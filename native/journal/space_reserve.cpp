@@ -14,12 +14,12 @@ SpaceReserve::~SpaceReserve() {
 }
 
 void SpaceReserve::set_aside(const std::string& path, std::uint64_t bytes) {
-  file_ = storage_.create(path);
+  if (file_ < 0) file_ = storage_.create(path);
   if (file_ == -EEXIST) file_ = storage_.open(path);
   if (file_ < 0) return;
   if (storage_.reserve(file_, 0, bytes) >= 0) {
     bytes_ = bytes;
-  } else {
+  } else if (bytes_ == 0) {
     // Part of it may have been set aside.
     (void)storage_.truncate(file_, 0);
   }

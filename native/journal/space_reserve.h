@@ -19,7 +19,8 @@ class SpaceReserve {
   SpaceReserve& operator=(const SpaceReserve&) = delete;
   ~SpaceReserve();
 
-  /// Sets space aside, or takes over what an earlier recorder left. Without space for it nothing is wrong: bytes() is 0.
+  /// Sets space aside, or takes over what an earlier recorder left. Called again with more, it grows. Without space for it
+  /// nothing is wrong: bytes() stays as it is.
   void set_aside(const std::string& path, std::uint64_t bytes);
   /// What is held.
   std::uint64_t bytes() const { return bytes_; }

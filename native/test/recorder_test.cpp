@@ -64,9 +64,9 @@ class RecorderTest : public ::testing::Test {
 /// A file system of 3 MiB, where that is allowed.
 class SmallDisk {
  public:
-  explicit SmallDisk(std::string path) : path_(std::move(path)) {
+  explicit SmallDisk(std::string path, const char* size = "size=3m") : path_(std::move(path)) {
     std::filesystem::create_directory(path_);
-    mounted_ = ::mount("tmpfs", path_.c_str(), "tmpfs", 0, "size=3m") == 0;
+    mounted_ = ::mount("tmpfs", path_.c_str(), "tmpfs", 0, size) == 0;
   }
   SmallDisk(const SmallDisk&) = delete;
   SmallDisk& operator=(const SmallDisk&) = delete;
@@ -417,6 +417,31 @@ TEST_F(ReserveTest, EndsInOrderOnAFullDiskWithAllThatTheRingHolds) {
   EXPECT_GT(space_of(reserve()), 0U) << "made again";
   ASSERT_TRUE(next->close());
   EXPECT_GT(space_of(reserve()), 0U) << "the disk was not full";
+}
+
+TEST_F(ReserveTest, EndsInOrderOnAFullDiskWithAllThatTheRingsOfEveryProducerHold) {
+  const SmallDisk disk(directory_.file("data"), "size=8m");
+  if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a tmpfs";
+  auto recorder = open(waiting());
+  auto second = recorder->rings().add(options().ring_bytes);
+  ASSERT_TRUE(second);
+  publish(*second.value().ring, make_trade(kNoon, 0));
+  const std::uint64_t two_rings = std::uint64_t{options().ring_bytes} * 2;
+  while (space_of(reserve()) <= two_rings) {
+    ASSERT_TRUE(recorder->flush());
+  }
+  fill_disk();
+  for (std::int64_t i = 1; i < kTrades; ++i) {
+    publish(*recorder->ring(), make_trade(kNoon + i, i));
+    publish(*second.value().ring, make_trade(kNoon + i, i));
+  }
+  while (!recorder->stalled()) std::this_thread::yield();
+  auto closed = recorder->close();
+  ASSERT_TRUE(closed) << closed.error().message;
+  EXPECT_EQ(closed.value().durable, static_cast<std::uint64_t>(kTrades) * 2 - 1);
+  auto recovered = recover_segment(only_segment());
+  ASSERT_TRUE(recovered);
+  EXPECT_TRUE(recovered.value().clean);
 }
 
 TEST_F(ReserveTest, WorksWithoutWhereThereIsNoSpaceForIt) {
