@@ -15,8 +15,10 @@ std::string_view reason_of(int status) {
     case 405: return "Method Not Allowed";
     case 408: return "Request Timeout";
     case 413: return "Content Too Large";
+    case 414: return "URI Too Long";
     case 415: return "Unsupported Media Type";
     case 431: return "Request Header Fields Too Large";
+    case 501: return "Not Implemented";
     default: return "Service Unavailable";
   }
 }
@@ -42,17 +44,18 @@ void append_quoted(std::string& json, std::string_view text) {
 
 }  // namespace
 
-std::string http_answer(int status, std::string_view body, bool keep_alive) {
+std::string http_answer(int status, std::string_view body, bool keep_alive, bool head_only) {
   std::string text = "HTTP/1.1 " + std::to_string(status) + " ";
   text += reason_of(status);
   text += "\r\nServer: tickforge\r\n";
   if (status == 401) text += "WWW-Authenticate: Bearer, Basic realm=\"tickforge\"\r\n";
+  if (status == 405) text += "Allow: POST\r\n";
   if (!keep_alive) text += "Connection: close\r\n";
   // A 204 has no body and must not say so.
   if (status != 204) text += "Content-Length: " + std::to_string(body.size()) + "\r\n";
   if (!body.empty()) text += "Content-Type: application/json\r\n";
   text += "\r\n";
-  text += body;
+  if (!head_only) text += body;
   return text;
 }
 

@@ -1,5 +1,5 @@
-// The parser is Debian's libhttp-parser, the one that Node used for ten years: strict where it matters (lengths,
-// chunks, both at once), and a machine over bytes.
+// The parser is Debian's libhttp-parser, the one that Node used for ten years: a machine over bytes, strict with lengths.
+// HttpLines is strict with the rest.
 #include "ingest/http_protocol.h"
 
 #include <http_parser.h>
@@ -27,6 +27,34 @@ bool same_name(std::string_view a, std::string_view lower) {
   return a.size() == lower.size() && std::equal(a.begin(), a.end(), lower.begin(), [](char x, char y) {
            return (x >= 'A' && x <= 'Z' ? static_cast<char>(x + 32) : x) == y;
          });
+}
+
+/// Without the spaces behind it, which the parser leaves there.
+std::string_view trimmed(std::string_view value) {
+  return value.substr(0, value.find_last_not_of(" \t") + 1);
+}
+
+bool is_number(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+/// Path and query of a target, which may be a whole URL.
+std::string_view path_and_query(std::string_view target) {
+  http_parser_url parts{};
+  if (target.starts_with('/') || http_parser_parse_url(target.data(), target.size(), 0, &parts) != 0) return target;
+  if ((parts.field_set & 1 << UF_PATH) == 0) return "/";
+  return target.substr(parts.field_data[UF_PATH].off);
+}
+
+int status_of(http_errno error) {
+  switch (error) {
+    case HPE_CB_url: return 414;
+    case HPE_HEADER_OVERFLOW:
+    case HPE_CB_header_field:
+    case HPE_CB_header_value: return 431;
+    case HPE_INVALID_METHOD: return 405;
+    default: return 400;
+  }
 }
 
 /// Unit of times without a suffix; false when it is none. Other parameters are ignored.
@@ -82,7 +110,17 @@ struct HttpProtocol::Parser {
     };
     settings.on_headers_complete = [](http_parser* one) {
       of(one).parser_->end_header();
+      // Other protocols are offered by clients that are content with this one.
+      if (one->method != HTTP_CONNECT) one->upgrade = 0;
       of(one).begin_request();
+      return 0;
+    };
+    settings.on_chunk_header = [](http_parser* one) {
+      of(one).begin_chunk();
+      return 0;
+    };
+    settings.on_chunk_complete = [](http_parser* one) {
+      of(one).between_.expect(HttpLines::Kind::kChunkSize);
       return 0;
     };
     settings.on_body = [](http_parser* one, const char* at, std::size_t length) {
@@ -91,6 +129,7 @@ struct HttpProtocol::Parser {
     };
     settings.on_message_complete = [](http_parser* one) {
       of(one).body_done_ = true;
+      of(one).between_.expect(HttpLines::Kind::kRequest);
       // The next request waits for the end of this one, which may wait for room.
       http_parser_pause(one, 1);
       return 0;
@@ -103,6 +142,9 @@ struct HttpProtocol::Parser {
     url.clear();
     authorization.clear();
     encoded = expects = false;
+    fault = nullptr;
+    unknown_coding = false;
+    hosts = authorizations = transfer_encodings = 0;
     name.clear();
     value.clear();
     in_value = false;
@@ -113,12 +155,31 @@ struct HttpProtocol::Parser {
     return 0;
   }
   void end_header() {
-    if (same_name(name, "authorization")) authorization = value;
-    if (same_name(name, "content-encoding") && !same_name(value, "identity")) encoded = true;
-    if (same_name(name, "expect") && same_name(value, "100-continue")) expects = true;
+    note_header(trimmed(value));
     name.clear();
     value.clear();
     in_value = false;
+  }
+
+  void note_header(std::string_view text) {
+    if (same_name(name, "content-encoding") && !same_name(text, "identity")) encoded = true;
+    if (same_name(name, "expect") && same_name(text, "100-continue")) expects = true;
+    if (same_name(name, "content-length") && !is_number(text)) fault = "Content-Length is a number";
+    if (same_name(name, "host") && ++hosts > 1) fault = "there is more than one Host";
+    if (same_name(name, "authorization")) {
+      authorization = text;
+      if (++authorizations > 1) fault = "there is more than one Authorization";
+    }
+    if (same_name(name, "transfer-encoding")) {
+      unknown_coding = unknown_coding || !same_name(text, "chunked");
+      if (++transfer_encodings > 1) fault = "there is more than one Transfer-Encoding";
+    }
+  }
+  /// Why the head cannot be taken, whatever it asks for; null when it can.
+  const char* head_fault() const {
+    if (machine.http_major != 1) return "only HTTP/1.1 is spoken here";
+    if (transfer_encodings != 0 && machine.http_minor == 0) return "HTTP/1.0 has no Transfer-Encoding";
+    return fault;
   }
 
   http_parser machine;
@@ -127,6 +188,11 @@ struct HttpProtocol::Parser {
   std::string authorization;
   bool encoded = false;
   bool expects = false;
+  const char* fault = nullptr;
+  bool unknown_coding = false;
+  unsigned hosts = 0;
+  unsigned authorizations = 0;
+  unsigned transfer_encodings = 0;
   std::string name;
   std::string value;
   bool in_value = false;
@@ -146,23 +212,28 @@ Taken HttpProtocol::take(const std::uint8_t* bytes, std::size_t length) {
     if (used == length) return {used, 0, false};
     // One request more may wait for its answer than there is room for, whatever a read has brought.
     if (backlog() > context_.options.answer_bytes_max) return {used, 0, true};
-    const std::size_t slice = std::min(length - used, kSliceBytes);
-    http_parser& machine = parser_->machine;
-    const auto* text = reinterpret_cast<const char*>(bytes) + used;
-    const std::size_t parsed = http_parser_execute(&machine, &parser_->settings, text, slice);
-    used += parsed;
-    const http_errno error = HTTP_PARSER_ERRNO(&machine);
-    if (over()) continue;
-    if (error == HPE_PAUSED) {
-      http_parser_pause(&machine, 0);
-    } else if (error != HPE_OK) {
-      const bool large = error == HPE_HEADER_OVERFLOW || error == HPE_CB_url || error == HPE_CB_header_field ||
-                         error == HPE_CB_header_value;
-      fail(large ? Code::kTooLarge : Code::kMalformed, large ? 431 : 400, http_errno_description(error));
-    } else if (machine.upgrade != 0) {
-      fail(Code::kMalformed, 400, "no other protocol is spoken here");
-    }
+    used += parse(reinterpret_cast<const char*>(bytes) + used, std::min(length - used, kSliceBytes));
   }
+}
+
+std::size_t HttpProtocol::parse(const char* text, std::size_t length) {
+  const std::size_t good = body_left_ != 0 ? std::min<std::uint64_t>(length, body_left_) : between_.take(text, length);
+  // What is before a wrong byte comes first: it may be wrong itself, or end a request.
+  http_parser& machine = parser_->machine;
+  const std::size_t parsed = good == 0 ? 0 : http_parser_execute(&machine, &parser_->settings, text, good);
+  const http_errno error = HTTP_PARSER_ERRNO(&machine);
+  if (over()) return parsed;
+  if (error == HPE_PAUSED) {
+    http_parser_pause(&machine, 0);
+  } else if (error != HPE_OK) {
+    const int status = status_of(error);
+    fail(status == 414 || status == 431 ? Code::kTooLarge : Code::kMalformed, status, http_errno_description(error));
+  } else if (machine.upgrade != 0) {
+    fail(Code::kMalformed, 400, "no other protocol is spoken here");
+  } else if (between_.fault() != nullptr) {
+    fail(Code::kMalformed, 400, between_.fault());
+  }
+  return parsed;
 }
 
 void HttpProtocol::begin_request() {
@@ -170,12 +241,14 @@ void HttpProtocol::begin_request() {
   in_body_ = true;
   http_parser& machine = parser_->machine;
   keep_alive_ = http_should_keep_alive(&machine) != 0;
-  const std::string_view url = parser_->url;
+  const std::string_view url = path_and_query(parser_->url);
   const std::string_view path = url.substr(0, url.find('?'));
   const std::string_view query = path.size() < url.size() ? url.substr(path.size() + 1) : std::string_view();
   const bool gets = machine.method == HTTP_GET || machine.method == HTTP_HEAD;
   context_.stats.requests.add();
-  if (machine.http_major != 1) return fail(Code::kMalformed, 400, "only HTTP/1.1 is spoken here");
+  if (parser_->head_fault() != nullptr) return fail(Code::kMalformed, 400, parser_->head_fault());
+  if (parser_->unknown_coding) return fail(Code::kMalformed, 501, "the only Transfer-Encoding is chunked");
+  begin_body();
   // Clients ask for these before they show a token.
   if (path == "/settings" && gets) {
     route_ = Route::kSettings;
@@ -196,13 +269,25 @@ void HttpProtocol::begin_request() {
   TimeUnit unit;
   if (!precision_of(query, unit)) return fail(Code::kMalformed, 400, "precision is n, u, ms or s");
   if (parser_->encoded) return fail(Code::kMalformed, 415, "compressed bodies are not read");
-  const bool chunked = (machine.flags & F_CHUNKED) != 0;
-  if (!chunked && machine.content_length != ~std::uint64_t{0} && machine.content_length > context_.options.body_bytes_max) {
-    return fail_too_large();
-  }
+  if (body_left_ > context_.options.body_bytes_max) return fail_too_large();
   lines_.begin_request(unit);
   // A client that waits for this sends nothing before; one whose earlier answer is still due gets that first.
   if (parser_->expects && waiting_.empty()) answers_.append("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+void HttpProtocol::begin_body() {
+  const http_parser& machine = parser_->machine;
+  const bool chunked = (machine.flags & F_CHUNKED) != 0;
+  body_left_ = chunked || machine.content_length == ~std::uint64_t{0} ? 0 : machine.content_length;
+  if (chunked) between_.expect(HttpLines::Kind::kChunkSize);
+}
+
+void HttpProtocol::begin_chunk() {
+  if (over()) return;
+  body_left_ = parser_->machine.content_length;
+  if (body_left_ > context_.options.body_bytes_max - body_bytes_) return fail_too_large();
+  // The last one has no data, and headers may follow.
+  between_.expect(body_left_ == 0 ? HttpLines::Kind::kHeader : HttpLines::Kind::kChunkEnd);
 }
 
 void HttpProtocol::fail_too_large() {
@@ -211,6 +296,7 @@ void HttpProtocol::fail_too_large() {
 
 void HttpProtocol::take_body(const std::uint8_t* bytes, std::size_t length) {
   if (over()) return;
+  body_left_ -= length;
   body_bytes_ += length;
   if (body_bytes_ > context_.options.body_bytes_max) return fail_too_large();
   if (route_ == Route::kWrite) note(lines_.give(bytes, length));
@@ -228,11 +314,12 @@ void HttpProtocol::finish_request() {
     note(lines_.end_body());
     if (blocked_ || over()) return;
   }
+  const bool head_only = asks_for_head();
   body_done_ = in_request_ = in_body_ = false;
   const std::uint32_t position = context_.appender.position();
   switch (route_) {
     case Route::kSettings:
-      answer(http_answer(200, settings_json(), keep_alive_), position);
+      answer(http_answer(200, settings_json(), keep_alive_, head_only), position);
       break;
     case Route::kPing:
       answer(http_answer(204, {}, keep_alive_), position);
@@ -284,12 +371,15 @@ bool HttpProtocol::is_authorized() const {
   return shows_token(parser_->authorization, token);
 }
 
+bool HttpProtocol::asks_for_head() const { return in_body_ && parser_->machine.method == HTTP_HEAD; }
+
 bool HttpProtocol::leave(bool in_order) { return lines_.leave((in_order || ends_in_order_) && !in_request_); }
 
 void HttpProtocol::fail(Code code, int status, std::string_view what) {
   if (over()) return;
   context_.stats.refuse(code);
-  std::string text = http_answer(status, error_json(wire::name_of(code), what, 0, context_.stats.requests.get()), false);
+  std::string text = http_answer(status, error_json(wire::name_of(code), what, 0, context_.stats.requests.get()), false,
+                                 asks_for_head());
   closing_ = true;
   // Answers that are still due come first: their requests are recorded, and their clients would take this one for theirs.
   if (!waiting_.empty()) return owe(std::move(text), waiting_.back().position);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "ingest/http_lines.h"
 #include "ingest/line_session.h"
 #include "ingest/protocol.h"
 
@@ -34,13 +35,19 @@ class HttpProtocol : public Protocol {
     std::string answer;
   };
 
+  /// Takes what is in one piece: of a body, or up to the end of a line. Returns the bytes that it took.
+  std::size_t parse(const char* text, std::size_t length);
   /// The head is whole. What is wrong with the request is answered now, and ends the connection.
   void begin_request();
   /// The body is whole, and so are its lines.
   void finish_request();
+  void begin_body();
+  void begin_chunk();
   void take_body(const std::uint8_t* bytes, std::size_t length);
   void note(LineSession::Given given);
   bool is_authorized() const;
+  /// The answer is its head alone.
+  bool asks_for_head() const;
   void fail(wire::Code code, int status, std::string_view what);
   void fail_too_large();
   void answer(std::string text, std::uint32_t position);
@@ -53,6 +60,8 @@ class HttpProtocol : public Protocol {
   IngestContext& context_;
   LineSession lines_;
   std::unique_ptr<Parser> parser_;
+  HttpLines between_;             // the bodies
+  std::uint64_t body_left_ = 0;   // of the body or the chunk
   std::deque<Waiting> waiting_;
   std::size_t owed_bytes_ = 0;  // of waiting_
   Route route_ = Route::kNone;

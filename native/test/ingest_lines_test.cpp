@@ -159,7 +159,6 @@ TEST_F(IngestHttpTest, RefusesWhatItDoesNotSpeak) {
   EXPECT_EQ(status("POST /write HTTP/1.1\r\nContent-Length: -5\r\n\r\n"), "400");
   EXPECT_EQ(status("GET / HTTP/9.9\r\n\r\n"), "400");
   EXPECT_EQ(status("GET /write HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"), "405");
-  EXPECT_EQ(status("GET /" + std::string(5000, 'a') + " HTTP/1.1\r\n\r\n"), "431");
   std::string many = "GET /ping HTTP/1.1\r\n";
   for (int i = 0; i < 1000; ++i) many += "X-Header-" + std::to_string(i) + ": 0123456789\r\n";
   EXPECT_EQ(status(many), "431");
