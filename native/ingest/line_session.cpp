@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "base/assert.h"
 #include "format/loss_records.h"
@@ -12,6 +13,8 @@ namespace {
 
 /// Bytes that follow on a line's beginning are joined with it in pieces, until its end is there.
 constexpr std::size_t kJoinBytes = 4096;
+/// U+FEFF in UTF-8, which some programs write before a text.
+constexpr std::uint8_t kByteOrderMark[] = {0xEF, 0xBB, 0xBF};
 
 }  // namespace
 
@@ -40,10 +43,24 @@ bool LineSession::open() {
 }
 
 LineSession::Given LineSession::give(const std::uint8_t* bytes, std::size_t length) {
+  if (!begun_) skip_mark(bytes, length);
   const Given given = join(bytes, length);
   // What is behind a line that is too long is no line, wherever the reads of the socket happen to end.
   if (given == Given::kTooLong) kept_.erase_front(kept_.size());
   return given;
+}
+
+void LineSession::skip_mark(const std::uint8_t*& bytes, std::size_t& length) {
+  for (; length != 0 && mark_bytes_ < std::size(kByteOrderMark); ++bytes, --length) {
+    if (*bytes != kByteOrderMark[mark_bytes_]) return keep_torn_mark();
+    ++mark_bytes_;
+  }
+  begun_ = mark_bytes_ == std::size(kByteOrderMark);
+}
+
+void LineSession::keep_torn_mark() {
+  if (!begun_) kept_.append(kByteOrderMark, mark_bytes_);
+  begun_ = true;
 }
 
 LineSession::Given LineSession::join(const std::uint8_t* bytes, std::size_t length) {
@@ -79,6 +96,7 @@ LineSession::Given LineSession::join(const std::uint8_t* bytes, std::size_t leng
 }
 
 LineSession::Given LineSession::end_body() {
+  keep_torn_mark();
   if (kept_.empty()) return Given::kTaken;
   std::size_t used = 0;
   const Given given = feed(kept_.data(), kept_.size(), true, used);
@@ -122,10 +140,13 @@ void LineSession::begin_request(TimeUnit unit) {
   source_.unit = unit;
   source_.fault_row = 0;
   rows_before_ = source_.rows;
+  mark_bytes_ = 0;
+  begun_ = false;
 }
 
 bool LineSession::leave(bool in_order) {
-  if (!opened_ || ended_) return true;
+  if (mark_bytes_ != 0) keep_torn_mark();
+  if ((!opened_ && kept_.empty()) || ended_) return true;
   if (resume() == Given::kBlocked) return false;
   const ConnectionTexts texts{context_.options.mapping.venue, url_, in_order ? "" : "the client went away"};
   const std::uint32_t cells = 1 + connection_cells(texts);

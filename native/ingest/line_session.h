@@ -28,7 +28,7 @@ class LineSession {
   /// What is left is a line, without its end. Not while blocked.
   Given end_body();
 
-  /// Of the next request: its unit of time, and no fault yet.
+  /// The beginning of the next request: its unit of time, and no fault yet.
   void begin_request(TimeUnit unit);
   /// Number of the request's first line that could not be read, from 1; 0 = there is none.
   std::uint64_t fault_line() const { return source_.fault_row == 0 ? 0 : source_.fault_row - rows_before_; }
@@ -41,6 +41,9 @@ class LineSession {
 
  private:
   bool open();
+  /// Skips a mark at the beginning; what is only the beginning of one is kept as bytes like others.
+  void skip_mark(const std::uint8_t*& bytes, std::size_t& length);
+  void keep_torn_mark();
   Given join(const std::uint8_t* bytes, std::size_t length);
   /// Feeds [bytes, bytes + length); `used` of them are done with.
   Given feed(const std::uint8_t* bytes, std::size_t length, bool at_end, std::size_t& used);
@@ -50,6 +53,8 @@ class LineSession {
   std::string_view url_;
   LineSource source_;
   ByteStore kept_;
+  std::size_t mark_bytes_ = 0;    // of a byte order mark at the beginning
+  bool begun_ = false;            // what comes is no mark
   bool opened_ = false;
   bool ended_ = false;
   std::uint64_t rows_before_ = 0;  // the request

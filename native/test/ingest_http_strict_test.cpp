@@ -195,5 +195,24 @@ TEST_F(HttpStrictnessTest, AnswersHeadWithoutABody) {
   expect_refused("HEAD /none HTTP/1.1\r\nHost: x\r\n\r\n", 404);
 }
 
+TEST_F(HttpStrictnessTest, SkipsAByteOrderMarkBeforeTheFirstLine) {
+  const std::string mark = "\xEF\xBB\xBF";
+  const std::string row(kRow);
+  for (const std::size_t piece : {1000u, 1u}) {
+    const std::string body = mark + row;
+    const Outcome http = outcome_of("POST /write HTTP/1.1\r\nContent-Length: 40\r\n\r\n" + body + std::string(kHidden) +
+                                        "POST /write HTTP/1.1\r\nContent-Length: 40\r\n\r\n" + body, piece);
+    EXPECT_EQ(statuses_of(http.answers), (std::vector<int>{204, 204, 204}));
+    const Outcome lines = outcome_of(mark + row + row, piece);
+    EXPECT_EQ(lines.records.find(mark), std::string::npos);
+    EXPECT_NE(lines.records.find("FIRST"), std::string::npos);
+    // Elsewhere, and when it is torn, it is what it is: no line.
+    EXPECT_EQ(statuses_of(outcome_of("POST /write HTTP/1.1\r\nContent-Length: 2\r\n\r\n\xEF\xBB", piece).answers),
+              std::vector<int>{400});
+    EXPECT_NE(outcome_of(row + mark + row, piece).records.find(mark), std::string::npos);
+    EXPECT_NE(outcome_of("\xEF\xBB", piece).records.find("\xEF\xBB"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace tickforge::testing
