@@ -18,8 +18,17 @@ struct Error {
   int number = 0;       // errno, 0 when the kernel was not asked
 };
 
+/// What the kernel says, or what own_file.h means by it, which is told in other words.
+inline const char* reason_of_errno(int number) {
+  switch (number) {
+    case ESPIPE: return "it is no file but a FIFO, a socket or a device";
+    case ELOOP: return "it is a symbolic link, which is not followed here, or leads in a circle";
+    default: return std::strerror(number);
+  }
+}
+
 inline Error system_error(std::string code, const std::string& doing, std::string path, int number) {
-  return Error{std::move(code), doing + " '" + path + "' failed: " + std::strerror(number), std::move(path), number};
+  return Error{std::move(code), doing + " '" + path + "' failed: " + reason_of_errno(number), std::move(path), number};
 }
 
 /// A value or an Error. `if (!result) return result.error();`

@@ -1,14 +1,12 @@
 #include "journal/segment_index.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "base/assert.h"
 #include "base/crc32c.h"
+#include "base/own_file.h"
 #include "base/unique_fd.h"
 #include "journal/file_window.h"
 #include "journal/storage_files.h"
@@ -158,18 +156,9 @@ Result<IndexFile> read_opened_index(ReadableFile file, const std::string& path, 
 
 }  // namespace
 
-UniqueFd open_index(const std::string& path) {
-  // A FIFO in its place must not hold anybody up.
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  struct stat status {};
-  if (!fd || (::fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode))) return fd;
-  errno = EINVAL;
-  return {};
-}
-
 Result<IndexFile> read_index(const std::string& segment_path) {
   const std::string path = index_path_of(segment_path);
-  const UniqueFd fd = open_index(path);
+  const UniqueFd fd = open_for_reading(path);
   if (!fd && errno == ENOENT) return IndexFile{};
   // Whatever keeps it from being read: the blocks say all that it says.
   IndexFile unreadable;

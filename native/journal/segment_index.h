@@ -60,9 +60,6 @@ struct IndexFile {
 
 inline constexpr std::uint64_t kAllEntries = std::numeric_limits<std::uint64_t>::max();
 
-/// Opens an index file for reading; nothing, with errno, when it cannot be opened or is no regular file.
-UniqueFd open_index(const std::string& path);
-
 /// Reads the index file of a segment. A missing, senseless or unreadable file is a finding: readers derive it.
 Result<IndexFile> read_index(const std::string& segment_path);
 /// The same for a writer, or only the last `most` entries. Of an entry whose predecessor was not read less can be said.

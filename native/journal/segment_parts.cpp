@@ -1,7 +1,5 @@
 #include "journal/segment_parts.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
@@ -10,6 +8,7 @@
 #include <tuple>
 
 #include "base/crc32c.h"
+#include "base/own_file.h"
 #include "base/unique_fd.h"
 #include "journal/block_walk.h"
 #include "journal/file_window.h"
@@ -51,7 +50,7 @@ std::vector<std::uint8_t> read_opening(int fd, const std::string& path, std::uin
 }  // namespace
 
 std::uint64_t limit_of_part_before(const std::string& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd fd = open_for_reading(path);
   if (!fd) return kNoLimit;
   std::optional<std::uint64_t> segment_id;
   std::uint64_t offset = 0;

@@ -1,6 +1,5 @@
 #include "journal/segment_reader.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/crc32c.h"
+#include "base/own_file.h"
 #include "journal/block_walk.h"
 #include "journal/file_window.h"
 #include "journal/segment_name.h"
@@ -15,7 +15,7 @@
 namespace tickforge {
 
 Result<SegmentReader> SegmentReader::open(const std::string& path, std::uint64_t limit, IndexUse use) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  UniqueFd fd = open_for_reading(path);
   if (!fd) return system_error(errno == ENOENT ? "TF_NO_DIRECTORY" : "TF_IO", "opening", path, errno);
   SegmentReader reader(std::move(fd), path, limit);
   auto bytes = size_of_file(reader.fd_.get(), path);

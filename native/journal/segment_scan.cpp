@@ -1,10 +1,10 @@
 #include "journal/segment_scan.h"
 
-#include <fcntl.h>
 
 #include <algorithm>
 #include <limits>
 
+#include "base/own_file.h"
 #include "base/unique_fd.h"
 #include "format/record_check.h"
 #include "journal/block_walk.h"
@@ -117,7 +117,7 @@ class ScanCollector {
 }  // namespace
 
 Result<SegmentScan> scan_segment(const std::string& path, std::uint64_t limit) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd fd = open_for_reading(path);
   if (!fd) return system_error(errno == ENOENT ? "TF_NO_DIRECTORY" : "TF_IO", "opening", path, errno);
   SegmentScan scan;
   scan.path = path;

@@ -1,10 +1,10 @@
 #include "journal/touched_index.h"
 
-#include <fcntl.h>
 
 #include <algorithm>
 #include <cstring>
 
+#include "base/own_file.h"
 #include "journal/file_window.h"
 #include "journal/segment_index.h"
 
@@ -18,7 +18,7 @@ constexpr std::size_t kPagesKept = 16;
 
 Result<std::optional<TouchedIndex>> TouchedIndex::open(const std::string& segment_path) {
   const std::string path = index_path_of(segment_path);
-  UniqueFd fd = open_index(path);
+  UniqueFd fd = open_for_reading(path);
   if (!fd) return std::optional<TouchedIndex>();
   auto bytes = size_of_file(fd.get(), path);
   if (!bytes) return std::optional<TouchedIndex>();

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/own_file.h"
 
 namespace tickforge {
 namespace {
@@ -23,7 +24,7 @@ void remove_left_behind(const std::string& directory) {
     const std::string name = entry->d_name;
     if (!name.starts_with("tickforge-") || name == own) continue;
     const std::string other = base + "/" + name;
-    const UniqueFd table(::open(table_path(other).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    const UniqueFd table = open_own_file(table_path(other).c_str(), O_RDONLY);
     // Without a table it may be one that is being made.
     if (table && lock_for_writer(table)) remove_shared_directory(other);
   }

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/own_file.h"
 #include "ring/shared_memory.h"
 
 namespace tickforge {
@@ -31,7 +32,7 @@ bool lock_for_writer(const UniqueFd& table) { return ::flock(table.get(), LOCK_E
 
 Result<SharedTable> SharedTable::open(const std::string& shared_directory) {
   const std::string path = table_path(shared_directory);
-  UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  UniqueFd file = open_own_file(path.c_str(), O_RDWR);
   if (!file) {
     const char* code = errno == ENOENT ? "TF_NOT_RECORDING" : "TF_SHARED_MEMORY";
     return system_error(code, "finding the journal's shared memory", path, errno);

@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/own_file.h"
 
 namespace tickforge {
 
@@ -27,7 +28,7 @@ Result<std::shared_ptr<SpscRing>> SpscRing::create(std::size_t bytes, const std:
 }
 
 Result<std::shared_ptr<SpscRing>> SpscRing::open(const std::string& path, Access access) {
-  const UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  const UniqueFd file = open_own_file(path.c_str(), O_RDWR);
   if (!file) return system_error("TF_SHARED_MEMORY", "opening the ring", path, errno);
   struct stat status{};
   if (::fstat(file.get(), &status) != 0) return system_error("TF_SHARED_MEMORY", "looking at the ring", path, errno);

@@ -1,10 +1,10 @@
 #include "tail/control_page_file.h"
 
-#include <fcntl.h>
 
 #include <atomic>
 #include <cstddef>
 
+#include "base/own_file.h"
 #include "journal/control_page.h"
 #include "journal/file_window.h"
 #include "ring/producer_table.h"
@@ -35,7 +35,7 @@ bool ControlPageFile::read(ControlPage& page) const {
 }
 
 std::optional<ControlPage> ControlPageFile::read_live() {
-  if (!fd_) fd_.reset(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd_) fd_ = open_for_reading(path_);
   if (!fd_) return std::nullopt;
   ControlPage page;
   if (!read(page) || page.version > kFormatVersion) {

@@ -1,5 +1,4 @@
 // Where a tail begins, and the definitions that are in force there.
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -7,6 +6,7 @@
 #include <limits>
 
 #include "base/clock.h"
+#include "base/own_file.h"
 #include "journal/block_walk.h"
 #include "journal/pending_segments.h"
 #include "journal/posix_storage.h"
@@ -113,7 +113,7 @@ Result<void> JournalTail::place(const SegmentName& segment, std::uint64_t record
     place.record = entries[block].first_record;
   }
 
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd fd = open_for_reading(path);
   if (!fd) return system_error("TF_IO", "opening", path, errno);
   std::vector<std::uint8_t> bytes;
   for (std::size_t i = 0; i < entries.size() && entries[i].first_record < record; ++i) {

@@ -1,11 +1,11 @@
 #include "tail/segment_cursor.h"
 
-#include <fcntl.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "base/crc32c.h"
+#include "base/own_file.h"
 #include "format/loss_records.h"
 #include "journal/block_walk.h"
 #include "journal/file_window.h"
@@ -19,7 +19,7 @@ constexpr std::size_t kReadAhead = 4 * kBlockBytesTarget;
 }  // namespace
 
 Result<SegmentCursor> SegmentCursor::open(const std::string& path, const CursorPlace& place) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  UniqueFd fd = open_for_reading(path);
   if (!fd) return system_error(errno == ENOENT ? "TF_NO_DIRECTORY" : "TF_IO", "opening", path, errno);
   return SegmentCursor(std::move(fd), path, place);
 }

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import random
 import struct
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import pytest
 import writer
 
+from tick_tools.control import read_control
 from tick_tools.crc32c import crc32c
-from tick_tools.errors import NewerVersionError
+from tick_tools.errors import FormatError, NewerVersionError
+from tick_tools.index import read_index
 from tick_tools.segment import Block, Damage, Segment, Tail, list_segments
 from tick_tools.verify import verify_segment
 
@@ -30,6 +33,20 @@ def test_crc32c_gives_the_check_value_and_agrees_with_the_definition_at_every_le
     assert crc32c(data[100:], crc32c(data[:100])) == writer.crc32c(data)
     longer = data + data
     assert crc32c(longer) == writer.crc32c(longer)
+
+
+def test_an_index_or_a_control_page_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    path = writer.simple_log().save(tmp_path)
+    index = path.with_suffix(".tfi")
+    index.unlink()
+    os.mkfifo(index)
+    os.mkfifo(tmp_path / "main.tfc")
+    with pytest.raises(FormatError, match="no regular file"):
+        read_index(index)
+    with pytest.raises(FileNotFoundError):
+        read_control(tmp_path / "main.tfc")
+    report = verify_segment(path)
+    assert (report["problems"], report["index"]["wrong"]) == ([], 1)
 
 
 def test_a_good_segment_is_read_to_its_last_block(tmp_path: Path) -> None:

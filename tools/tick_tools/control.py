@@ -51,11 +51,15 @@ def read_control(path: Path | str, attempts: int = 1000) -> Control:
 
     Raises
     ------
+    FileNotFoundError
+        There is none, or what is there is no file: a FIFO would be waited for.
     FormatError
         It is no control page, or it stays inconsistent: a recorder was killed while writing it.
     NewerVersionError
         A later version of the format.
     """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no file")
     with Path(path).open("rb") as file:
         if file.seek(0, 2) < PAGE_BYTES:
             raise FormatError(f"{path}: shorter than a control page")

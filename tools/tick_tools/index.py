@@ -96,6 +96,7 @@ def read_index(path: Path, limit: int | None = None) -> Index:
         There is none.
     FormatError
         The header, or an entry, does not carry the right CRC, the file ends within an entry, or it cannot be read.
+        So is what is no file: a FIFO would be waited for.
     NewerVersionError
         A later version of the format.
     """
