@@ -171,6 +171,7 @@ Napi::Function JournalHandle::define(Napi::Env env) {
                       InstanceMethod<&JournalHandle::watermarks>("watermarks"),
                       InstanceMethod<&JournalHandle::error>("error"),
                       InstanceMethod<&JournalHandle::stalled>("stalled"),
+                      InstanceMethod<&JournalHandle::reserve_missing>("reserveMissing"),
                       InstanceMethod<&JournalHandle::start_server>("startServer")});
 }
 
@@ -220,6 +221,10 @@ Napi::Value JournalHandle::watermarks(const Napi::CallbackInfo& info) {
 Napi::Value JournalHandle::error(const Napi::CallbackInfo& info) { return to_js(info.Env(), recorder_->error()); }
 
 Napi::Value JournalHandle::stalled(const Napi::CallbackInfo& info) { return to_js(info.Env(), recorder_->stalled()); }
+
+Napi::Value JournalHandle::reserve_missing(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(recorder_->reserve_missing()));
+}
 
 Napi::Value JournalHandle::start_server(const Napi::CallbackInfo& info) { return ServerHandle::start(info, recorder_); }
 

@@ -28,6 +28,7 @@ class JournalHandle : public Napi::ObjectWrap<JournalHandle> {
   Napi::Value watermarks(const Napi::CallbackInfo& info);
   Napi::Value error(const Napi::CallbackInfo& info);
   Napi::Value stalled(const Napi::CallbackInfo& info);
+  Napi::Value reserve_missing(const Napi::CallbackInfo& info);
   Napi::Value start_server(const Napi::CallbackInfo& info);
 
   // Shared with flushes and closes that are under way. The last owner's destructor stops the writer thread, so a handle

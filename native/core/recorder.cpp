@@ -228,6 +228,7 @@ void Recorder::publish(const SegmentWriter& writer, RecorderState state) {
   status_.written = marks.written;
   status_.durable = marks.durable;
   status_.reserve_bytes = writer.reserve_bytes();
+  reserve_missing_.store(writer.reserve_missing(), std::memory_order_relaxed);
   if (const SegmentFile* segment = writer.segment()) {
     status_.day = segment->day();
     status_.part = segment->part();

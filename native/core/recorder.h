@@ -78,6 +78,9 @@ class Recorder {
   /// TF_DISK_FULL while the writer waits for space.
   std::optional<Error> stalled() const;
 
+  /// Bytes that are missing from the space that is kept back for an end on a full disk; 0 = none.
+  std::uint64_t reserve_missing() const { return reserve_missing_.load(std::memory_order_relaxed); }
+
   /// Waits until all that was published before the call is durable. Errors: the writer's, TF_USAGE after close().
   Result<Watermarks> flush();
   /// Writes and syncs all that was published before the call, closes the segment and ends the thread. Calling it again
@@ -115,6 +118,7 @@ class Recorder {
   std::atomic<std::uint64_t> appended_{0};
   std::atomic<std::uint64_t> written_{0};
   std::atomic<std::uint64_t> durable_{0};
+  std::atomic<std::uint64_t> reserve_missing_{0};
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

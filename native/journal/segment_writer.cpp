@@ -15,6 +15,8 @@ constexpr std::int64_t kFullDiskNs = 500'000'000;
 constexpr int kAttemptsAtOnce = 4;
 constexpr std::int64_t kPauseNs = 1'000'000;
 constexpr std::int64_t kPauseMaxNs = 100'000'000;
+/// A reserve that found no space is tried for again after this time.
+constexpr std::int64_t kReserveAgainNs = 10'000'000'000;
 
 /// Blocks take somewhat more room than the cells in them, and a last block of each ring comes on top.
 std::uint64_t space_of(const Lane& lane) {
@@ -26,18 +28,20 @@ std::uint64_t space_of(const Lane& lane) {
 
 SegmentWriter::SegmentWriter(Storage& storage, RingSet& rings, WriterOptions options)
     : storage_(storage), rings_(rings), options_(std::move(options)), intake_(rings, options_.marks), reserve_(storage) {
-  if (options_.reserve_bytes == 0) return;
-  reserve_.set_aside(reserve_path(options_.directory, options_.journal), options_.reserve_bytes);
+  reserve_wanted_ = options_.reserve_bytes;
+  if (reserve_wanted_ != 0) reserve_.set_aside(reserve_path(options_.directory, options_.journal), reserve_wanted_);
 }
 
-void SegmentWriter::follow_rings() {
+void SegmentWriter::follow_rings(std::int64_t now) {
   // At an end it is given back, and on a full disk there is nothing to be had.
   if (options_.reserve_bytes == 0 || !options_.waits_for_disk || stalled_) return;
   std::uint64_t bytes = options_.reserve_bytes;
   // That of the first producer is in the option.
   for (std::size_t i = 1; i < intake_.lanes().size(); ++i) bytes += space_of(*intake_.lanes()[i]);
-  if (std::exchange(reserve_wanted_, bytes) == bytes) return;
-  if (bytes > reserve_.bytes()) reserve_.set_aside(reserve_path(options_.directory, options_.journal), bytes);
+  const bool grown = std::exchange(reserve_wanted_, bytes) != bytes;
+  if (bytes <= reserve_.bytes() || (!grown && now < reserve_again_at_)) return;
+  reserve_again_at_ = now + kReserveAgainNs;
+  reserve_.set_aside(reserve_path(options_.directory, options_.journal), bytes);
 }
 
 Result<bool> SegmentWriter::turn(std::int64_t now) {
@@ -58,7 +62,7 @@ Result<bool> SegmentWriter::turn(std::int64_t now) {
     return true;
   }
   intake_.refresh();
-  follow_rings();
+  follow_rings(now);
   auto filled = fill(now);
   if (!filled) return filled;
   const bool started = start_io(now);

@@ -96,6 +96,11 @@ class SegmentWriter {
   const Watermarks& watermarks() const { return watermarks_; }
   /// Bytes kept back for an end on a full disk.
   std::uint64_t reserve_bytes() const { return reserve_.bytes(); }
+  /// Bytes that should be kept back as well, and for which there was no space. 0 at an end, when none are kept.
+  std::uint64_t reserve_missing() const {
+    const bool keeps = options_.waits_for_disk && reserve_wanted_ > reserve_.bytes();
+    return keeps ? reserve_wanted_ - reserve_.bytes() : 0;
+  }
   /// Position behind the last cell taken over from the i-th ring of RingSet::inlets().
   std::uint32_t taken(std::size_t i) const { return intake_.lanes()[i]->taken(); }
   /// The segment that is being written or was written last; null before the first.
@@ -109,7 +114,7 @@ class SegmentWriter {
   enum class Ending { kNone, kWanted, kLastBlockSealed };
 
   /// Makes the reserve as large as what all rings can hold.
-  void follow_rings();
+  void follow_rings(std::int64_t now);
   Result<bool> handle_completions(std::int64_t now);
   Result<void> on_write_done(BlockBatch& batch, int result, std::int64_t now);
   void on_written(BlockBatch& batch);
@@ -166,7 +171,8 @@ class SegmentWriter {
   WriterOptions options_;
   Intake intake_;
   SpaceReserve reserve_;
-  std::uint64_t reserve_wanted_ = 0;  // what follow_rings() last asked for
+  std::uint64_t reserve_wanted_ = 0;
+  std::int64_t reserve_again_at_ = 0;
   Preamble preamble_;
   std::unique_ptr<SegmentFile> segment_;
   std::optional<Gap> first_gap_;

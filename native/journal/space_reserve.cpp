@@ -19,9 +19,9 @@ void SpaceReserve::set_aside(const std::string& path, std::uint64_t bytes) {
   if (file_ < 0) return;
   if (storage_.reserve(file_, 0, bytes) >= 0) {
     bytes_ = bytes;
-  } else if (bytes_ == 0) {
-    // Part of it may have been set aside.
-    (void)storage_.truncate(file_, 0);
+  } else {
+    // Part of it may have been set aside, for which others have better use.
+    (void)storage_.truncate(file_, bytes_);
   }
 }
 

@@ -453,8 +453,42 @@ TEST_F(ReserveTest, WorksWithoutWhereThereIsNoSpaceForIt) {
   publish(*recorder->ring(), make_trade(kNoon, 0));
   ASSERT_TRUE(recorder->flush());
   EXPECT_EQ(space_of(reserve()), 0U);
+  EXPECT_GT(recorder->reserve_missing(), 4U << 20);
   ASSERT_TRUE(recorder->close());
   EXPECT_EQ(read_records(only_segment()).size(), 2U);
+}
+
+TEST_F(ReserveTest, IsMissingOnlyWhereThereIsNoSpaceForIt) {
+  const SmallDisk disk(directory_.file("data"));
+  if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a tmpfs";
+  auto recorder = open(waiting());
+  ASSERT_TRUE(recorder->flush());
+  EXPECT_EQ(recorder->reserve_missing(), 0U);
+  // The disk has no room for the reserve of a second ring, and keeps that of the first.
+  const auto before = space_of(reserve());
+  auto second = recorder->rings().add(options().ring_bytes);
+  ASSERT_TRUE(second);
+  publish(*second.value().ring, make_trade(kNoon, 0));
+  while (recorder->reserve_missing() == 0) {
+    ASSERT_TRUE(recorder->flush());
+  }
+  EXPECT_EQ(space_of(reserve()), before) << "no part of what was wanted is held";
+  ASSERT_TRUE(recorder->close());
+}
+
+TEST_F(RecorderTest, TellsThatTheDiskIsFullWhereNothingCanBeMade) {
+  for (const bool without_directory : {true, false}) {
+    const SmallDisk disk(directory_.file("full"), "size=64k,nr_inodes=2");
+    if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a tmpfs";
+    auto inside = options();
+    inside.directory = directory_.file("full") + (without_directory ? "/data" : "");
+    // The root and one more take all the inodes.
+    std::ofstream(directory_.file("full/last")) << "x";
+    auto opened = Recorder::open(inside);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, "TF_DISK_FULL") << opened.error().message;
+    EXPECT_NE(opened.error().message.find(inside.directory), std::string::npos);
+  }
 }
 
 TEST_F(RecorderTest, OpensNoLockAndNoControlPageThatIsALinkOrNoFile) {

@@ -87,6 +87,8 @@ export interface NativeJournal extends NativeRing {
   error(): NativeError | null
   /** TF_DISK_FULL while the writer waits for space, else null. */
   stalled(): NativeError | null
+  /** Bytes that are missing from the space that is kept back for a stop on a full disk; 0 = none. */
+  reserveMissing(): number
   /** Throws NativeError-shaped errors: TF_USAGE, TF_LISTEN, TF_INSECURE_LISTEN, TF_LINE_MAPPING, TF_SHARED_MEMORY. */
   startServer(options: ServerOptions): NativeServer
 }

@@ -29,6 +29,7 @@ export interface JournalSettings {
 export class Journal extends Producer {
   readonly recovery: RecoveryReport
   readonly #native: NativeJournal
+  #reserveMissing = 0
 
   /** Opens a journal, recovering what an earlier run left. Throws TF_LOCKED, TF_DISK_FULL, TF_IO, TF_FOREIGN_DIRECTORY ... */
   constructor(settings: JournalSettings) {
@@ -45,6 +46,19 @@ export class Journal extends Producer {
   /** What the disk said, while the writer waits for space; undefined otherwise. */
   get stalled(): string | undefined {
     return this.#native.stalled()?.message
+  }
+
+  /**
+   * Says once that the disk has too little space for the reserve: what is in memory at a stop on a full disk is lost then.
+   * Undefined when that was said, or nothing is missing. It is tried again every 10 s.
+   */
+  reserveWarning(): string | undefined {
+    const missing = this.#native.reserveMissing()
+    const before = this.#reserveMissing
+    this.#reserveMissing = missing
+    if (missing === 0 || before !== 0) return undefined
+    const mebibytes = Math.ceil(missing / 2 ** 20)
+    return `${mebibytes} MiB of disk space are missing for the reserve: a stop on a full disk would lose what is in memory`
   }
 
   /** Lets clients in. Throws TF_USAGE, TF_LISTEN, TF_INSECURE_LISTEN, TF_LINE_MAPPING, TF_SHARED_MEMORY. */

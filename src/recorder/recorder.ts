@@ -169,6 +169,8 @@ export class Recorder extends EventEmitter<{ warning: [string]; failed: [unknown
   /** Throws what stopped the writer. Says once that it waits for space, and once that it goes on. */
   #checkJournal(): void {
     this.#journal.check()
+    const reserve = this.#journal.reserveWarning()
+    if (reserve !== undefined) this.emit('warning', reserve)
     const stalled = this.#journal.stalled
     const diskFull = stalled !== undefined
     if (diskFull !== this.#diskFull) {

@@ -102,6 +102,8 @@ export class Serve extends EventEmitter<{ warning: [string]; failed: [unknown] }
       this.emit('failed', error)
       return
     }
+    const reserve = this.#journal.reserveWarning()
+    if (reserve !== undefined) this.emit('warning', reserve)
     const { stalled } = this.#journal
     if ((stalled !== undefined) === this.#diskFull) return
     this.#diskFull = stalled !== undefined

@@ -151,6 +151,7 @@ describe('tickforge serve on a full disk', () => {
     const running = await start(['serve', '--dir', directory, ...listen])
     onTestFinished(() => void running.child.kill('SIGKILL'))
     await running.prints(/listening on/)
+    await running.prints(/MiB of disk space are missing for the reserve/)
     const client = await Client.connect(`unix:${socket}`)
     onTestFinished(() => client.destroy())
     const instrument = client.instrument('demo', 'A', {})

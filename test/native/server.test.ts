@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { loadNative, type NativeJournal, type ServerOptions } from '../../src/native/binding.ts'
+import { loadNative, type NativeJournal, type NativeServer, type ServerOptions } from '../../src/native/binding.ts'
 
 let dir: string
 let journal: NativeJournal
@@ -89,6 +89,24 @@ describe('NativeServer', () => {
       expect(() => journal.startServer({ ...OPTIONS, listen: [address] })).toThrow(
         expect.objectContaining({ code: 'TF_INSECURE_LISTEN', message: expect.stringContaining(address) }),
       )
+    }
+  })
+
+  it('refuses a token that is blank, and on an address that others can reach one of less than 16 bytes', async () => {
+    for (const token of [' ', '\t\n', ' '.repeat(20)]) {
+      expect(() => journal.startServer({ ...OPTIONS, token })).toThrow(/the token is blank/)
+    }
+    const open = (listen: string, token: string): NativeServer =>
+      journal.startServer({ ...OPTIONS, listen: [listen], token })
+    for (const address of ['tcp:0.0.0.0:0', 'tcp:[::]:0', 'tcp:*:0']) {
+      expect(() => open(address, 'x'.repeat(15))).toThrow(expect.objectContaining({ code: 'TF_INSECURE_LISTEN' }))
+    }
+    for (const [address, token] of [
+      ['tcp:0.0.0.0:0', 'x'.repeat(16)],
+      ['tcp:127.0.0.1:0', 'x'],
+      [`unix:${join(dir, 'short.sock')}`, 'x'],
+    ] as const) {
+      await open(address, token).close()
     }
   })
 
