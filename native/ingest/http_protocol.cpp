@@ -46,13 +46,14 @@ std::string_view path_and_query(std::string_view target) {
   return target.substr(parts.field_data[UF_PATH].off);
 }
 
-int status_of(http_errno error) {
+/// `byte`: where the parser stopped. A method that it does not know is one in capitals.
+int status_of(http_errno error, char byte) {
   switch (error) {
     case HPE_CB_url: return 414;
     case HPE_HEADER_OVERFLOW:
     case HPE_CB_header_field:
     case HPE_CB_header_value: return 431;
-    case HPE_INVALID_METHOD: return 405;
+    case HPE_INVALID_METHOD: return (byte >= 'A' && byte <= 'Z') || byte == ' ' ? 405 : 400;
     default: return 400;
   }
 }
@@ -226,7 +227,7 @@ std::size_t HttpProtocol::parse(const char* text, std::size_t length) {
   if (error == HPE_PAUSED) {
     http_parser_pause(&machine, 0);
   } else if (error != HPE_OK) {
-    const int status = status_of(error);
+    const int status = status_of(error, text[std::min(parsed, good - 1)]);
     fail(status == 414 || status == 431 ? Code::kTooLarge : Code::kMalformed, status, http_errno_description(error));
   } else if (machine.upgrade != 0) {
     fail(Code::kMalformed, 400, "no other protocol is spoken here");

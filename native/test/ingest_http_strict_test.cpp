@@ -167,6 +167,15 @@ TEST_F(HttpStrictnessTest, AnswersMethodsAndPathsThatItDoesNotServe) {
   }
 }
 
+TEST_F(HttpStrictnessTest, RefusesWhatIsNoRequestBehindOne) {
+  for (const std::string_view garbage : {"garbage\r\n\r\n", "\x16\x03\x01", "get / HTTP/1.1\r\n\r\n", "{}\r\n", "GE"}) {
+    const std::string stream = with("Content-Length: 37\r\n") + std::string(garbage) + (garbage == "GE" ? "\x01" : "");
+    for (const std::size_t piece : {stream.size(), std::size_t{1}}) {
+      EXPECT_EQ(statuses_of(outcome_of(stream, piece).answers), (std::vector<int>{204, 400})) << garbage;
+    }
+  }
+}
+
 TEST_F(HttpStrictnessTest, TakesWhatTheStandardAllows) {
   const std::string end = "\r\n0\r\n\r\n";
   for (const std::string& request :
