@@ -88,8 +88,8 @@ TEST_F(HttpStrictnessTest, RefusesABodyWithTwoLengthsOrACodingThatItDoesNotKnow)
   expect_refused(with("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", body), 400);
   expect_refused(with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", body), 400);
   expect_refused(with("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", body), 400);
-  for (const std::string_view coding : {"gzip, chunked", "chunked, chunked", "chunked, identity", "xchunked", "chunkedx",
-                                        "identity", "gzip", "", ",chunked", "\"chunked\""}) {
+  for (const std::string_view coding : {"gzip, chunked", "chunked, chunked", "chunked, identity", "xchunked",
+                                        "chunkedx", "identity", "gzip", "", ",chunked", "\"chunked\""}) {
     expect_refused(with("Transfer-Encoding: " + std::string(coding) + "\r\n", body), 501);
   }
   std::string old = with("Transfer-Encoding: chunked\r\n", body);
@@ -99,14 +99,33 @@ TEST_F(HttpStrictnessTest, RefusesABodyWithTwoLengthsOrACodingThatItDoesNotKnow)
 
 TEST_F(HttpStrictnessTest, RefusesHeadersThatOthersCouldReadDifferently) {
   const std::string length = "Content-Length: 37\r\n";
-  for (const std::string& headers :
-       {"Content-Length : 37\r\n"s, "Content-Length\t: 37\r\n"s, "Transfer-Encoding : chunked\r\n" + length,
-        "Transfer-Encoding:\x0b" "chunked\r\n" + length, "Transfer-Encoding:\r\n chunked\r\n"s, "Content-Length:\r\n\t37\r\n"s,
-        "X: a\r\n b\r\n" + length, " X: a\r\n" + length, ": a\r\n" + length, "X\r\n" + length, "X y: a\r\n" + length,
-        "X: a\rContent-Length: 0\r\n" + length, "X: a\r\r\n" + length, "X: a\0b\r\n"s + length, "Content-\0Length: 0\r\n"s + length,
-        "X: \x01\r\n" + length, "X: \x1f\r\n" + length, "X: \x7f\r\n" + length, "X\xe4: a\r\n" + length, "X(: a\r\n" + length,
-        "X\x0b: a\r\n" + length, "X: a\n" + length, "Content-Length: 37\n"s, "Host: y\r\n" + length,
-        "Authorization: Bearer a\r\nAuthorization: Bearer a\r\n" + length}) {
+  for (const std::string& headers : {"Content-Length : 37\r\n"s,
+                                     "Content-Length\t: 37\r\n"s,
+                                     "Transfer-Encoding : chunked\r\n" + length,
+                                     "Transfer-Encoding:\x0b"
+                                     "chunked\r\n" +
+                                         length,
+                                     "Transfer-Encoding:\r\n chunked\r\n"s,
+                                     "Content-Length:\r\n\t37\r\n"s,
+                                     "X: a\r\n b\r\n" + length,
+                                     " X: a\r\n" + length,
+                                     ": a\r\n" + length,
+                                     "X\r\n" + length,
+                                     "X y: a\r\n" + length,
+                                     "X: a\rContent-Length: 0\r\n" + length,
+                                     "X: a\r\r\n" + length,
+                                     "X: a\0b\r\n"s + length,
+                                     "Content-\0Length: 0\r\n"s + length,
+                                     "X: \x01\r\n" + length,
+                                     "X: \x1f\r\n" + length,
+                                     "X: \x7f\r\n" + length,
+                                     "X\xe4: a\r\n" + length,
+                                     "X(: a\r\n" + length,
+                                     "X\x0b: a\r\n" + length,
+                                     "X: a\n" + length,
+                                     "Content-Length: 37\n"s,
+                                     "Host: y\r\n" + length,
+                                     "Authorization: Bearer a\r\nAuthorization: Bearer a\r\n" + length}) {
     expect_refused(with(headers), 400);
   }
   std::string bare = with(length);
@@ -116,8 +135,9 @@ TEST_F(HttpStrictnessTest, RefusesHeadersThatOthersCouldReadDifferently) {
 }
 
 TEST_F(HttpStrictnessTest, RefusesChunksThatAreNotRight) {
-  for (const std::string_view size : {"-1", "-25", "+25", "0x25", " 25", "25 ", "25\t", "", ";a", "g", "1ffffffffffffffff",
-                                      "10000000000000025", "fffffffffffffffffffffffff", "25;a\x0b", "25;\x01", "25,25"}) {
+  for (const std::string_view size :
+       {"-1", "-25", "+25", "0x25", " 25", "25 ", "25\t", "", ";a", "g", "1ffffffffffffffff", "10000000000000025",
+        "fffffffffffffffffffffffff", "25;a\x0b", "25;\x01", "25,25"}) {
     expect_refused(chunks(chunk(std::string(size) + "\r\n") + "\r\n0\r\n\r\n"), 400);
   }
   expect_refused(chunks(chunk("25;a\0b\r\n"s) + "\r\n0\r\n\r\n"), 400);
@@ -130,7 +150,8 @@ TEST_F(HttpStrictnessTest, RefusesChunksThatAreNotRight) {
   expect_refused(chunks(chunk("ffffffffffffffff\r\n") + "\r\n0\r\n\r\n"), 400);
   expect_refused(chunks(chunk("fffffffffffffff\r\n")), 413);
   expect_refused(chunks(chunk() + "\r\n7ff\r\n"), 413);
-  for (const std::string_view trailer : {"\n", "X: a\n\r\n", " X: a\r\n\r\n", "X\r\n\r\n", "X: a\r\n b\r\n\r\n", "\r\r\n"}) {
+  for (const std::string_view trailer :
+       {"\n", "X: a\n\r\n", " X: a\r\n\r\n", "X\r\n\r\n", "X: a\r\n b\r\n\r\n", "\r\r\n"}) {
     expect_refused(chunks(chunk() + "\r\n0\r\n" + std::string(trailer)), 400);
   }
 }
@@ -138,9 +159,10 @@ TEST_F(HttpStrictnessTest, RefusesChunksThatAreNotRight) {
 TEST_F(HttpStrictnessTest, RefusesRequestLinesThatAreNotRight) {
   const std::string rest = "\r\nHost: x\r\nContent-Length: 37\r\n\r\n" + std::string(kRow);
   for (const std::string& line :
-       {"POST  /write HTTP/1.1"s, "POST /write  HTTP/1.1"s, "POST /write HTTP/1.1 "s, "POST /write"s, "POST /wr\tite HTTP/1.1"s,
-        "POST /write\x0b HTTP/1.1"s, "POST /wr\xc3\xa4te HTTP/1.1"s, "POST /write?a\0b HTTP/1.1"s, "POST /write HTTP/1"s,
-        "POST /write HTTP/2.0"s, "POST /write HTTX/1.1"s, "POST /write http/1.1"s, "POST /write HTTP/1.1\r"s}) {
+       {"POST  /write HTTP/1.1"s, "POST /write  HTTP/1.1"s, "POST /write HTTP/1.1 "s, "POST /write"s,
+        "POST /wr\tite HTTP/1.1"s, "POST /write\x0b HTTP/1.1"s, "POST /wr\xc3\xa4te HTTP/1.1"s,
+        "POST /write?a\0b HTTP/1.1"s, "POST /write HTTP/1"s, "POST /write HTTP/2.0"s, "POST /write HTTX/1.1"s,
+        "POST /write http/1.1"s, "POST /write HTTP/1.1\r"s}) {
     expect_refused(line + rest, 400);
   }
   expect_refused("GET /ping\r\n", 400);
@@ -158,8 +180,9 @@ TEST_F(HttpStrictnessTest, BoundsHeadsAndTrailers) {
 }
 
 TEST_F(HttpStrictnessTest, AnswersMethodsAndPathsThatItDoesNotServe) {
-  for (const std::string_view start : {"TRACE / ", "OPTIONS * ", "OPTIONS / ", "DELETE /x ", "M-SEARCH /x ", "PUT /writes ",
-                                       "POST /x/../write ", "POST //write ", "POST http://x ", "GET https://x/exec?query=a "}) {
+  for (const std::string_view start :
+       {"TRACE / ", "OPTIONS * ", "OPTIONS / ", "DELETE /x ", "M-SEARCH /x ", "PUT /writes ", "POST /x/../write ",
+        "POST //write ", "POST http://x ", "GET https://x/exec?query=a "}) {
     expect_refused(std::string(start) + "HTTP/1.1\r\nHost: x\r\n\r\n", 404);
   }
   for (const std::string_view start : {"PUT /write ", "GET /write ", "QUERY /write ", "BREW /pot ", "TRACE /write "}) {
@@ -180,10 +203,11 @@ TEST_F(HttpStrictnessTest, TakesWhatTheStandardAllows) {
   const std::string end = "\r\n0\r\n\r\n";
   for (const std::string& request :
        {with("Content-Length: 37\r\n"), with("Content-Length:37\r\n"), with("content-LENGTH:  \t37  \r\n"),
-        with("Content-Length: 0037\r\n"), with("X:\r\nContent-Length: 37\r\n"), with("X: \xc3\xa4 a\tb\r\nContent-Length: 37\r\n"),
-        with("TRANSFER-encoding:\tChunked \r\n", chunk() + end), chunks(chunk() + end), chunks(chunk("0000000025\r\n") + end),
-        chunks(chunk("25;name=\"va;lue\"\r\n") + end), chunks(chunk() + "\r\n000\r\nX: y\r\nAuthorization: z\r\n\r\n"),
-        "\r\n\r\n" + with("Content-Length: 37\r\n"), with("Content-Length: 37\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n"),
+        with("Content-Length: 0037\r\n"), with("X:\r\nContent-Length: 37\r\n"),
+        with("X: \xc3\xa4 a\tb\r\nContent-Length: 37\r\n"), with("TRANSFER-encoding:\tChunked \r\n", chunk() + end),
+        chunks(chunk() + end), chunks(chunk("0000000025\r\n") + end), chunks(chunk("25;name=\"va;lue\"\r\n") + end),
+        chunks(chunk() + "\r\n000\r\nX: y\r\nAuthorization: z\r\n\r\n"), "\r\n\r\n" + with("Content-Length: 37\r\n"),
+        with("Content-Length: 37\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n"),
         "POST http://x:1/write HTTP/1.1\r\nHost: x\r\nContent-Length: 37\r\n\r\n" + std::string(kRow),
         "POST https://x/write?precision=n HTTP/1.1\r\nContent-Length: 37\r\n\r\n" + std::string(kRow)}) {
     // Empty lines come before a request that is not the first one: what a client speaks is known by its first byte.
@@ -210,7 +234,8 @@ TEST_F(HttpStrictnessTest, SkipsAByteOrderMarkBeforeTheFirstLine) {
   for (const std::size_t piece : {1000u, 1u}) {
     const std::string body = mark + row;
     const Outcome http = outcome_of("POST /write HTTP/1.1\r\nContent-Length: 40\r\n\r\n" + body + std::string(kHidden) +
-                                        "POST /write HTTP/1.1\r\nContent-Length: 40\r\n\r\n" + body, piece);
+                                        "POST /write HTTP/1.1\r\nContent-Length: 40\r\n\r\n" + body,
+                                    piece);
     EXPECT_EQ(statuses_of(http.answers), (std::vector<int>{204, 204, 204}));
     const Outcome lines = outcome_of(mark + row + row, piece);
     EXPECT_EQ(lines.records.find(mark), std::string::npos);
