@@ -38,8 +38,8 @@ export class ArrowShape {
   readonly #instruments: Vector<Utf8>
   readonly #sides: Vector<Utf8>
 
-  constructor(type: ColumnTableType, plan: TablePlan, places: readonly ColumnPlace[], withTexts: boolean) {
-    this.withTexts = withTexts && type === 'trade'
+  constructor(type: ColumnTableType, plan: TablePlan, places: readonly ColumnPlace[]) {
+    this.withTexts = type === 'trade'
     this.#places = places
     const instruments = new Dictionary(new Utf8(), new Int32(), 0)
     const sides = new Dictionary(new Utf8(), new Int8(), 1)
@@ -164,6 +164,18 @@ function textVector(texts: readonly string[]): Vector<Utf8> {
 
 /** Ids that are text, null everywhere else. */
 function textColumn(rows: number, cells: readonly { row: number; text: string }[]): Data<Utf8> {
+  if (cells.length === 0) {
+    const nullBitmap = new Uint8Array(Math.ceil(rows / 64) * 8)
+    const valueOffsets = new Int32Array(rows + 1)
+    return makeData({
+      type: new Utf8(),
+      length: rows,
+      nullCount: rows,
+      nullBitmap,
+      valueOffsets,
+      data: new Uint8Array(0),
+    })
+  }
   const texts = new Array<Uint8Array | null>(rows).fill(null)
   for (const { row, text } of cells) texts[row] = Buffer.from(text)
   return textData(texts)

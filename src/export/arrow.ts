@@ -1,10 +1,9 @@
 // Arrow out: a table in memory over native columns, or a file written batch by batch.
-import type { FileHandle } from 'node:fs/promises'
-import { AsyncByteQueue, type RecordBatch, RecordBatchFileWriter, Table } from 'apache-arrow'
+import { AsyncByteQueue, type RecordBatch, RecordBatchFileWriter, RecordBatchStreamWriter, Table } from 'apache-arrow'
 import type { ColumnTableType, NativeColumns } from '../native/binding.ts'
 import { ArrowShape } from './arrow-batch.ts'
 import { createColumns, fillColumns } from './columns.ts'
-import { EarlySync, writeChunks, writeFileWhole } from './output-file.ts'
+import { writeOutput } from './output-file.ts'
 import { tablePlan } from './plan.ts'
 import type { ExportSource } from './source.ts'
 
@@ -20,45 +19,35 @@ export function toArrowTable(source: ExportSource, type: ColumnTableType): Table
   const plan = tablePlan(source)
   const filled = [...fillColumns(source, plan, () => createColumns(type, TABLE_BATCH_ROWS))]
   const places = (filled[0] ?? createColumns(type, 0)).columns()
-  const shape = new ArrowShape(type, plan, places, filled.some(hasTexts))
+  const shape = new ArrowShape(type, plan, places)
   return new Table(
     shape.schema,
     filled.map((columns) => shape.batch(columns, true)),
   )
 }
 
+/** What writeArrowFile() can be asked for. */
+export interface ArrowFileOptions {
+  /** 'file' can be mapped; 'stream' can be read from a pipe. Default: 'file' for a file, 'stream' for a pipe or device. */
+  readonly layout?: 'file' | 'stream'
+}
+
 /**
- * Writes records of one type as an Arrow IPC file, uncompressed, so that it can be mapped. The file is there whole or not at all;
- * memory is bounded by two batches. Returns its rows. Throws TF_SCALE, TF_CORRUPT, TF_DISK_FULL, TF_NO_DIRECTORY, TF_IO,
- * which speak of the file `named` when `path` is only a step on the way to it.
+ * Writes records of one type as Arrow IPC, uncompressed. A file is there whole or not at all; memory is bounded by two batches.
+ * Returns its rows. Throws TF_SCALE, TF_CORRUPT and what writeOutput() throws.
  */
 export async function writeArrowFile(
   source: ExportSource,
   type: ColumnTableType,
   path: string,
-  named = path,
+  options: ArrowFileOptions = {},
 ): Promise<number> {
-  const write = (withTexts: boolean): Promise<number | undefined> =>
-    writeArrowOnce(source, type, { path, named }, withTexts)
-  // The first id that is text changes the schema, which a file tells before its first row.
-  return (await write(false)) ?? ((await write(true)) as number)
-}
-
-/** Undefined: an id that is text turned up and there was no column for it. */
-async function writeArrowOnce(
-  source: ExportSource,
-  type: ColumnTableType,
-  file: { path: string; named: string },
-  withTexts: boolean,
-): Promise<number | undefined> {
-  const plan = tablePlan(source)
-  // While one set is written, the other is filled.
-  const sets = [createColumns(type, FILE_BATCH_ROWS), createColumns(type, FILE_BATCH_ROWS)] as const
-  const shape = new ArrowShape(type, plan, sets[0].columns(), withTexts)
-  const texts = Symbol('texts')
-  const writeBatches = async (handle: FileHandle): Promise<number> => {
-    const batches = new BatchFile(shape)
-    const early = new EarlySync(handle)
+  return writeOutput(path, async (output) => {
+    const plan = tablePlan(source)
+    // While one set is written, the other is filled.
+    const sets = [createColumns(type, FILE_BATCH_ROWS), createColumns(type, FILE_BATCH_ROWS)] as const
+    const shape = new ArrowShape(type, plan, sets[0].columns())
+    const file = new BatchFile(shape, options.layout ?? (output.regular ? 'file' : 'stream'))
     let rows = 0
     let turn = 0
     let written: Promise<void> = Promise.resolve()
@@ -69,31 +58,19 @@ async function writeArrowOnce(
     }
     try {
       for (const columns of fillColumns(source, plan, next)) {
-        if (!withTexts && hasTexts(columns)) throw texts
         rows += columns.rows
-        const chunks = batches.add(shape.batch(columns, false))
+        const chunks = file.add(shape.batch(columns, false))
         await written
-        written = writeChunks(handle, chunks).then(() => early.start())
+        written = output.write(chunks)
         // Reported where it is awaited; until then it must not count as unhandled.
         written.catch(() => {})
       }
     } finally {
       await written
     }
-    await writeChunks(handle, batches.end())
-    await early.end()
+    await output.write(file.end())
     return rows
-  }
-  try {
-    return await writeFileWhole(file.path, (handle) => writeBatches(handle), file.named)
-  } catch (thrown) {
-    if (thrown === texts) return undefined
-    throw thrown
-  }
-}
-
-function hasTexts(columns: NativeColumns): boolean {
-  return columns.texts().length > 0
+  })
 }
 
 /** Catches the bytes of apache-arrow's file writer, which are views of the batches' own memory. */
@@ -113,12 +90,13 @@ class ChunkQueue extends AsyncByteQueue {
 
 class BatchFile {
   readonly #queue = new ChunkQueue()
-  readonly #writer = new RecordBatchFileWriter()
+  readonly #writer: RecordBatchFileWriter | RecordBatchStreamWriter
   readonly #shape: ArrowShape
   #batches = 0
 
-  constructor(shape: ArrowShape) {
+  constructor(shape: ArrowShape, layout: 'file' | 'stream') {
     this.#shape = shape
+    this.#writer = layout === 'file' ? new RecordBatchFileWriter() : new RecordBatchStreamWriter()
     this.#writer.reset(this.#queue, shape.schema)
   }
 

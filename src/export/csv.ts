@@ -4,7 +4,8 @@ import { decimalText } from '../records/decimal-text.ts'
 import type { InstrumentDefinition } from '../records/definition.ts'
 import type { PrintRule } from '../records/layout.ts'
 import { createColumns, fillColumns } from './columns.ts'
-import { writeChunks, writeFileWhole } from './output-file.ts'
+import { GzipOutput } from './gzip-output.ts'
+import { writeOutput } from './output-file.ts'
 import { rawPlan } from './plan.ts'
 import type { ExportSource } from './source.ts'
 
@@ -15,15 +16,17 @@ type CellText = (row: number) => string
 
 /**
  * Writes records of one type as CSV (RFC 4180 quoting, \\n line ends, a header line also without rows). A trade id that is text stands in
- * the column trade_id. Returns the rows. Throws TF_CORRUPT, TF_DISK_FULL, TF_NO_DIRECTORY, TF_IO.
+ * the column trade_id. A name that ends in .gz makes it gzip. Returns the rows. Throws TF_CORRUPT and what writeOutput() throws.
  */
 export async function writeCsvFile(source: ExportSource, type: ColumnTableType, path: string): Promise<number> {
-  return writeFileWhole(path, async (handle) => {
+  return writeOutput(path, async (output) => {
+    const written = path.endsWith('.gz') ? new GzipOutput(output) : output
     let rows = 0
     for (const text of csvText(source, type)) {
       rows += text.rows
-      await writeChunks(handle, [Buffer.from(text.text)])
+      await written.write([Buffer.from(text.text)])
     }
+    if (written instanceof GzipOutput) await written.end()
     return rows
   })
 }

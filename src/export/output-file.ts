@@ -1,18 +1,34 @@
-// A file that is there whole or not at all: written under a temporary name, synced, then renamed.
+// Output of an export. A file is there whole or not at all: written under a temporary name, synced, then renamed. A pipe, a device or
+// a descriptor is written to in place.
+import { constants, type Stats, writev } from 'node:fs'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname } from 'node:path'
+import { promisify } from 'node:util'
 import { TickforgeError } from '../errors.ts'
+import { outputTarget } from './output-target.ts'
+import { forgetTemporary, removeStale, temporaryPath } from './temporary-file.ts'
 
-/** Name beside `path` that no reader takes for a result, with an ending that tools may insist on. */
-export function temporaryPath(path: string, ending = ''): string {
-  return join(dirname(path), `.${basename(path)}.${process.pid}.tmp${ending}`)
+/** Wait for a descriptor that is not ready (another program made it non-blocking). */
+const RETRY_MS = 2
+
+/** What writeChunks() writes to. */
+export interface ChunkTarget {
+  writev(chunks: readonly Uint8Array[]): Promise<{ bytesWritten: number }>
+}
+
+/** Where the writer of a format puts its bytes. */
+export interface Output {
+  /** Chunks may be changed by the caller as soon as this resolves. */
+  write(chunks: readonly Uint8Array[]): Promise<void>
+  /** A file that is renamed when it is whole; false: a pipe, a device or a descriptor. */
+  readonly regular: boolean
 }
 
 /** Writes `chunks` at the end of a file; a short write is continued. */
-export async function writeChunks(handle: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
+export async function writeChunks(target: ChunkTarget, chunks: readonly Uint8Array[]): Promise<void> {
   let rest = chunks.filter((chunk) => chunk.byteLength > 0)
   while (rest.length > 0) {
-    let { bytesWritten } = await handle.writev(rest)
+    let { bytesWritten } = await target.writev(rest)
     let whole = 0
     while (whole < rest.length && bytesWritten >= (rest[whole] as Uint8Array).byteLength) {
       bytesWritten -= (rest[whole] as Uint8Array).byteLength
@@ -55,18 +71,61 @@ export class EarlySync {
   }
 }
 
-/** Makes `path` out of what `write` puts into the handle. On any failure nothing is left behind, and the error speaks of `named`. */
-export async function writeFileWhole<T>(
+/**
+ * Hands `write` the output that `path` names: a file that takes the place of the one of before when it is whole, or a pipe or device that
+ * is written to. A symbolic link is followed and stays. On any failure no file is left and that of before is unchanged.
+ * Throws TF_USAGE, TF_DISK_FULL, TF_NO_DIRECTORY, TF_IO.
+ */
+export async function writeOutput<T>(path: string, write: (output: Output) => Promise<T>): Promise<T> {
+  try {
+    const target = await outputTarget(path)
+    if (target.kind === 'descriptor') return await write(inPlace(descriptorTarget(target.fd)))
+    if (target.kind === 'special') return await writeSpecial(target.path, write)
+    await removeStale(target.path)
+    return await writeRegular(target.path, target.before, write)
+  } catch (error) {
+    throw fileError(error, path)
+  }
+}
+
+function inPlace(target: ChunkTarget): Output {
+  return { regular: false, write: (chunks) => writeChunks(target, chunks) }
+}
+
+async function writeSpecial<T>(path: string, write: (output: Output) => Promise<T>): Promise<T> {
+  // Neither created nor cut: what was a pipe a moment ago must not become a file.
+  const handle = await open(path, constants.O_WRONLY | constants.O_NOCTTY)
+  try {
+    return await write(inPlace(handle))
+  } finally {
+    await handle.close()
+  }
+}
+
+async function writeRegular<T>(
   path: string,
-  write: (handle: FileHandle) => Promise<T>,
-  named = path,
+  before: Stats | undefined,
+  write: (output: Output) => Promise<T>,
 ): Promise<T> {
   const temporary = temporaryPath(path)
   try {
-    const handle = await open(temporary, 'w')
+    const handle = await open(temporary, 'wx')
     let result: T
     try {
-      result = await write(handle)
+      if (before !== undefined) await keepOwner(handle, before)
+      const early = new EarlySync(handle)
+      const output: Output = {
+        regular: true,
+        write: async (chunks) => {
+          await writeChunks(handle, chunks)
+          early.start()
+        },
+      }
+      try {
+        result = await write(output)
+      } finally {
+        await early.end()
+      }
       await handle.sync()
     } finally {
       await handle.close()
@@ -76,20 +135,37 @@ export async function writeFileWhole<T>(
     return result
   } catch (error) {
     await rm(temporary, { force: true })
-    throw fileError(error, named)
+    throw error
+  } finally {
+    forgetTemporary(temporary)
   }
 }
 
-/** Gives a finished file its name: synced before and after. */
-export async function moveIntoPlace(from: string, path: string): Promise<void> {
-  const handle = await open(from, 'r+')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
+/** The new file has the permissions of the one it replaces, and its owner where that is allowed. */
+async function keepOwner(handle: FileHandle, before: Stats): Promise<void> {
+  const own = await handle.stat()
+  if (own.uid !== before.uid || own.gid !== before.gid) {
+    await handle.chown(before.uid, before.gid).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPERM') throw error
+    })
   }
-  await rename(from, path)
-  await syncDirectory(dirname(path))
+  await handle.chmod(before.mode & 0o7777)
+}
+
+function descriptorTarget(fd: number): ChunkTarget {
+  const write = promisify(writev)
+  return {
+    async writev(chunks) {
+      for (;;) {
+        try {
+          return await write(fd, chunks)
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+          await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+        }
+      }
+    },
+  }
 }
 
 async function syncDirectory(path: string): Promise<void> {
@@ -107,6 +183,9 @@ export function fileError(error: unknown, path: string): unknown {
   if (error instanceof TickforgeError || errno === undefined || !/^E[A-Z0-9]+$/.test(errno)) return error
   if (errno === 'ENOSPC' || errno === 'EDQUOT') {
     return new TickforgeError('TF_DISK_FULL', `the disk is full: '${path}' was not written`, { cause: error, path })
+  }
+  if (errno === 'EPIPE') {
+    return new TickforgeError('TF_IO', `the reader of '${path}' is gone`, { cause: error, path })
   }
   if (errno === 'ENOENT') {
     return new TickforgeError('TF_NO_DIRECTORY', `the directory of '${path}' does not exist`, { cause: error, path })

@@ -65,7 +65,7 @@ describe('polars', () => {
     await writeParquetFile(books, 'trade', path)
     const empty = pl.readParquet(path)
     expect(empty.height).toBe(0)
-    expect(empty.columns).toHaveLength(11)
+    expect(empty.columns).toHaveLength(12)
   })
 
   it('leaves no temporary file behind a failure', async () => {

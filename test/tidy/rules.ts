@@ -107,8 +107,8 @@ const TESTING = ['test', 'testing', 'simulation', 'stress', 'fuzz', 'examples']
 const PACKAGES: { names: string; pattern: RegExp; home: RegExp; bad: string }[] = [
   { names: 'ws', pattern: /^ws$/, home: /^src\/(recorder|simulate)\//, bad: "import x from 'ws'" },
   {
-    names: 'apache-arrow and nodejs-polars',
-    pattern: /^(apache-arrow|nodejs-polars)(\/|$)/,
+    names: 'apache-arrow and parquet-wasm',
+    pattern: /^(apache-arrow|parquet-wasm|nodejs-polars)(\/|$)/,
     home: /^src\/export\//,
     bad: "import type { Table } from 'apache-arrow/Arrow.node'",
   },
