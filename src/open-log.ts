@@ -1,10 +1,11 @@
 // A directory of segments as one log: the entry point of everything that reads.
+import { basename } from 'node:path'
 import type { toArrowTable } from './export/arrow.ts'
 import type { ExportSource, ExportWindow } from './export/source.ts'
 import { listSegments } from './log/directory.ts'
 import { type Damage, Segment } from './log/segment.ts'
 import { type DaySummary, summarize } from './log/summary.ts'
-import type { ColumnTableType } from './native/binding.ts'
+import type { ColumnTableType, PriceType } from './native/binding.ts'
 import type { RecordView } from './records/record-view.ts'
 import { type Query, type ResolvedQuery, resolveQuery, type TimeInput, toTime } from './replay/query.ts'
 import { firstAt, type RecordBatch, replay, windows } from './replay/replay.ts'
@@ -15,6 +16,8 @@ const EXPORT_WINDOW_BYTES = 16 << 20
 
 export interface TableQuery extends Omit<Query, 'types'> {
   type: ColumnTableType
+  /** How prices and sizes are stored: see PriceType. Default: 'decimal'. */
+  priceType?: PriceType
 }
 
 /** Opens a directory that tickforge recorded into. Throws TF_NO_DIRECTORY, TF_FOREIGN_DIRECTORY, TF_NEWER_FORMAT, TF_IO. */
@@ -97,13 +100,13 @@ export class Log {
   }
 
   /**
-   * Records of one type as an apache-arrow Table over native memory, segment after segment. Prices and sizes are exact decimals, times
-   * ns. Throws as replay() does, and TF_SCALE when the instruments' decimals are too far apart for one column.
+   * Records of one type as an apache-arrow Table over native memory, segment after segment. Prices and sizes are exact decimals unless
+   * `priceType` says otherwise, times ns. docs/EXPORT.md lists the columns. Throws as replay() does, and TF_SCALE when the instruments' decimals are too far apart for one column.
    */
   async toArrow(query: TableQuery): Promise<ReturnType<typeof toArrowTable>> {
     // apache-arrow takes longer to load than all the rest: only who asks for a table waits for it.
     const arrow = await import('./export/arrow.ts')
-    return arrow.toArrowTable(this.exportSource(query), query.type)
+    return arrow.toArrowTable(this.exportSource(query), query.type, query.priceType)
   }
 
   /**
@@ -112,10 +115,12 @@ export class Log {
   exportSource(query: Omit<Query, 'types'>, progress: (done: number) => void = () => undefined): ExportSource {
     const { from, to, instruments } = this.resolve(query)
     const { segments } = this
+    const journals = [...new Set(segments.map(({ file }) => file.journal))]
     return {
       from,
       to,
       instruments,
+      segments: segments.map(({ file }) => basename(file.path, '.tfs')),
       *definitions() {
         for (const segment of segments)
           for (const definition of segment.definitions) if (definition !== undefined) yield definition
@@ -124,7 +129,8 @@ export class Log {
         for (const [i, segment] of segments.entries()) {
           for (const window of windows(segment, { from, to }, EXPORT_WINDOW_BYTES)) {
             const { buffer, payloads, area } = window
-            yield { buffer, payloads, definitions: area.definitions }
+            const journal = journals.indexOf(segment.file.journal)
+            yield { buffer, payloads, definitions: area.definitions, segment: i, journal }
             progress((i + (window.first + window.count) / segment.blockCount) / segments.length)
           }
         }

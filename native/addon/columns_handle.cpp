@@ -18,14 +18,26 @@ std::string_view name_of(ColumnKind kind) {
       return "timestamp";
     case ColumnKind::kDictionary:
       return "instrument";
+    case ColumnKind::kSegment:
+      return "segment";
     case ColumnKind::kSide:
       return "side";
+    case ColumnKind::kTradeKind:
+      return "trade_kind";
+    case ColumnKind::kCause:
+      return "cause";
+    case ColumnKind::kRecordType:
+      return "record_type";
+    case ColumnKind::kQuality:
+      return "quality";
     case ColumnKind::kPrice:
       return "price";
     case ColumnKind::kSize:
       return "size";
     case ColumnKind::kUint64:
       return "uint64";
+    case ColumnKind::kUint32:
+      return "uint32";
     case ColumnKind::kUint16:
       return "uint16";
     case ColumnKind::kBool:
@@ -38,7 +50,20 @@ std::optional<ColumnTable> table_named(const std::string& name) {
   if (name == "trade") return ColumnTable::kTrade;
   if (name == "quote") return ColumnTable::kQuote;
   if (name == "book") return ColumnTable::kBook;
+  if (name == "gap") return ColumnTable::kGap;
+  if (name == "drop") return ColumnTable::kDrop;
   return std::nullopt;
+}
+
+std::optional<NumberForm> form_named(const std::string& name) {
+  if (name == "decimal") return NumberForm::kDecimal;
+  if (name == "int64") return NumberForm::kInt64;
+  if (name == "float64") return NumberForm::kFloat64;
+  return std::nullopt;
+}
+
+std::string text_of(const Napi::Value& value) {
+  return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
 }
 
 /// The elements of a typed array of exactly this type; empty with `ok` cleared for anything else.
@@ -83,16 +108,32 @@ std::vector<PayloadRange> payloads_of(std::span<const double> triples, std::size
   return payloads;
 }
 
+/// A whole number from `min` to `max`; `min` with `ok` cleared for anything else.
+int integer_of(const Napi::Value& value, int min, int max, bool& ok) {
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
+  if (number >= min && number <= max && number == std::floor(number)) return static_cast<int>(number);
+  ok = false;
+  return min;
+}
+
 Napi::Value create_columns(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const auto table = info[0].IsString() ? table_named(info[0].As<Napi::String>().Utf8Value()) : std::nullopt;
-  if (!table) return throw_type_error(env, "createColumns: type must be 'trade', 'quote' or 'book'");
+  const auto table = table_named(text_of(info[0]));
+  if (!table) return throw_type_error(env, "createColumns: type must be 'trade', 'quote', 'book', 'gap' or 'drop'");
   bool ok = info[1].IsNumber();
   const std::uint64_t rows = ok ? index_of(info[1].As<Napi::Number>().DoubleValue(), kRowsMax, ok) : 0;
   if (!ok) return throw_type_error(env, "createColumns: rows must be a number of rows");
-  auto builder = ColumnBuilder::create(*table, rows);
-  if (!builder) return throw_js_error(env, builder.error());
+  const auto form = info[2].IsUndefined() ? NumberForm::kDecimal : form_named(text_of(info[2]));
+  if (!form) return throw_type_error(env, "createColumns: form must be 'decimal', 'int64' or 'float64'");
   auto* constructor = static_cast<Napi::FunctionReference*>(info.Data());
+  ColumnBuilder::Memory memory;
+  if (!info[3].IsUndefined()) {
+    const bool ours = info[3].IsObject() && info[3].As<Napi::Object>().InstanceOf(constructor->Value());
+    if (!ours) return throw_type_error(env, "createColumns: what is gone on with must be NativeColumns");
+    memory = ColumnsHandle::Unwrap(info[3].As<Napi::Object>())->memory();
+  }
+  auto builder = ColumnBuilder::create(*table, rows, *form, std::move(memory));
+  if (!builder) return throw_js_error(env, builder.error());
   return constructor->New({Napi::External<ColumnBuilder>::New(env, &builder.value())});
 }
 
@@ -103,6 +144,8 @@ Napi::Function ColumnsHandle::define(Napi::Env env) {
                      {
                          InstanceMethod<&ColumnsHandle::extract>("extract"),
                          InstanceMethod<&ColumnsHandle::reset>("reset"),
+                         InstanceMethod<&ColumnsHandle::sort_by_instrument>("sortByInstrument"),
+                         InstanceMethod<&ColumnsHandle::wide>("wide"),
                          InstanceMethod<&ColumnsHandle::columns>("columns"),
                          InstanceMethod<&ColumnsHandle::texts>("texts"),
                          InstanceAccessor<&ColumnsHandle::rows>("rows", napi_enumerable),
@@ -143,14 +186,29 @@ Napi::Value ColumnsHandle::extract(const Napi::CallbackInfo& info) {
   source.instruments = elements_of<const std::int32_t>(object.Get("instruments"), napi_int32_array, ok);
   source.price_shift = elements_of<const std::uint8_t>(object.Get("priceShift"), napi_uint8_array, ok);
   source.size_shift = elements_of<const std::uint8_t>(object.Get("sizeShift"), napi_uint8_array, ok);
-  for (const std::uint8_t shift : source.price_shift) ok &= shift <= kShiftMax;
-  for (const std::uint8_t shift : source.size_shift) ok &= shift <= kShiftMax;
+  const int shift_max = builder_->form() == NumberForm::kFloat64 ? 255 : kShiftMax;
+  for (const std::uint8_t shift : source.price_shift) ok &= shift <= shift_max;
+  for (const std::uint8_t shift : source.size_shift) ok &= shift <= shift_max;
+  source.price_scale = integer_of(object.Get("priceScale"), 0, 255, ok);
+  source.size_scale = integer_of(object.Get("sizeScale"), 0, 255, ok);
+  source.segment = integer_of(object.Get("segment"), 0, std::numeric_limits<std::int32_t>::max(), ok);
+  source.journal =
+      static_cast<std::uint32_t>(integer_of(object.Get("journal"), 0, ColumnBuilder::kJournalsMax - 1, ok));
+  const auto named = elements_of<const std::uint8_t>(object.Get("named"), napi_uint8_array, ok);
+  ok &= named.size() == 3;
+  for (const std::uint8_t count : named) ok &= count <= 127;
+  if (ok) {
+    source.trade_kinds = named[0];
+    source.causes = named[1];
+    source.record_types = named[2];
+  }
   ColumnPosition at;
-  ok &= position.size() == 3;
+  ok &= position.size() == 4;
   if (ok) {
     at.payload = index_of(position[0], static_cast<double>(payloads.size()), ok);
     at.offset = index_of(position[1], static_cast<double>(source.buffer.size()), ok);
     at.record = index_of(position[2], 9007199254740991.0, ok);
+    at.level = index_of(position[3], kCellsPerRecordMax * kLevelsPerCell, ok);
     ok &= at.offset % kCellBytes == 0;
   }
   if (!ok) return throw_type_error(env, "extract: the source does not have the documented shape");
@@ -160,6 +218,7 @@ Napi::Value ColumnsHandle::extract(const Napi::CallbackInfo& info) {
   position[0] = static_cast<double>(at.payload);
   position[1] = static_cast<double>(at.offset);
   position[2] = static_cast<double>(at.record);
+  position[3] = static_cast<double>(at.level);
   return Napi::Boolean::New(env, extracted.value());
 }
 
@@ -168,6 +227,20 @@ Napi::Value ColumnsHandle::reset(const Napi::CallbackInfo& info) {
   if (arena_.Value().IsDetached()) return throw_type_error(env, "reset: the columns were transferred away");
   builder_->reset();
   return env.Undefined();
+}
+
+Napi::Value ColumnsHandle::sort_by_instrument(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (arena_.Value().IsDetached()) return throw_type_error(env, "sortByInstrument: the columns were transferred away");
+  builder_->sort_by_instrument();
+  return env.Undefined();
+}
+
+Napi::Value ColumnsHandle::wide(const Napi::CallbackInfo& info) {
+  Napi::Object found = Napi::Object::New(info.Env());
+  found.Set("price", builder_->wide_price());
+  found.Set("size", builder_->wide_size());
+  return found;
 }
 
 Napi::Value ColumnsHandle::rows(const Napi::CallbackInfo& info) {

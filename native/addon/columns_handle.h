@@ -15,9 +15,13 @@ class ColumnsHandle : public Napi::ObjectWrap<ColumnsHandle> {
   /// Takes the ColumnBuilder out of an External; only createColumns constructs.
   explicit ColumnsHandle(const Napi::CallbackInfo& info);
 
+  const ColumnBuilder::Memory& memory() const { return builder_->memory(); }
+
  private:
   Napi::Value extract(const Napi::CallbackInfo& info);
   Napi::Value reset(const Napi::CallbackInfo& info);
+  Napi::Value sort_by_instrument(const Napi::CallbackInfo& info);
+  Napi::Value wide(const Napi::CallbackInfo& info);
   Napi::Value rows(const Napi::CallbackInfo& info);
   Napi::Value buffer(const Napi::CallbackInfo& info);
   Napi::Value columns(const Napi::CallbackInfo& info);

@@ -15,6 +15,14 @@ constexpr ColumnInfo kTradeColumns[] = {
     {"flags", ColumnKind::kUint16, false},
     {"frame", ColumnKind::kUint64, false},
     {"ts_sent", ColumnKind::kTimestamp, true},
+    {"kind", ColumnKind::kTradeKind, true},
+    {"first_trade_id", ColumnKind::kUint64, true},
+    {"last_trade_id", ColumnKind::kUint64, true},
+    {"buyer_order_id", ColumnKind::kUint64, true},
+    {"seller_order_id", ColumnKind::kUint64, true},
+    {"segment", ColumnKind::kSegment, false},
+    {"record", ColumnKind::kUint64, false},
+    {"quality", ColumnKind::kQuality, false},
 };
 
 constexpr ColumnInfo kQuoteColumns[] = {
@@ -24,6 +32,8 @@ constexpr ColumnInfo kQuoteColumns[] = {
     {"ask_size", ColumnKind::kSize, true},          {"update_id", ColumnKind::kUint64, true},
     {"sequence", ColumnKind::kUint64, true},        {"flags", ColumnKind::kUint16, false},
     {"frame", ColumnKind::kUint64, false},          {"ts_sent", ColumnKind::kTimestamp, true},
+    {"segment", ColumnKind::kSegment, false},       {"record", ColumnKind::kUint64, false},
+    {"quality", ColumnKind::kQuality, false},
 };
 
 constexpr ColumnInfo kBookColumns[] = {
@@ -42,6 +52,28 @@ constexpr ColumnInfo kBookColumns[] = {
     {"flags", ColumnKind::kUint16, false},
     {"frame", ColumnKind::kUint64, false},
     {"ts_sent", ColumnKind::kTimestamp, true},
+    {"sequence", ColumnKind::kUint64, true},
+    {"checksum", ColumnKind::kUint32, true},
+    {"level", ColumnKind::kUint16, false},
+    {"segment", ColumnKind::kSegment, false},
+    {"quality", ColumnKind::kQuality, false},
+};
+
+constexpr ColumnInfo kGapColumns[] = {
+    {"ts_recv", ColumnKind::kTimestamp, false},     {"instrument", ColumnKind::kDictionary, true},
+    {"cause", ColumnKind::kCause, false},           {"record_type", ColumnKind::kRecordType, true},
+    {"expected_id", ColumnKind::kUint64, true},     {"received_id", ColumnKind::kUint64, true},
+    {"ts_last_good", ColumnKind::kTimestamp, true}, {"flags", ColumnKind::kUint16, false},
+    {"frame", ColumnKind::kUint64, false},          {"segment", ColumnKind::kSegment, false},
+    {"record", ColumnKind::kUint64, false},
+};
+
+constexpr ColumnInfo kDropColumns[] = {
+    {"ts_recv", ColumnKind::kTimestamp, false}, {"instrument", ColumnKind::kDictionary, true},
+    {"cause", ColumnKind::kCause, false},       {"count", ColumnKind::kUint64, false},
+    {"ts_first", ColumnKind::kTimestamp, true}, {"producer", ColumnKind::kUint16, false},
+    {"flags", ColumnKind::kUint16, false},      {"frame", ColumnKind::kUint64, false},
+    {"segment", ColumnKind::kSegment, false},   {"record", ColumnKind::kUint64, false},
 };
 
 }  // namespace
@@ -54,22 +86,32 @@ std::span<const ColumnInfo> columns_of(ColumnTable table) {
       return kQuoteColumns;
     case ColumnTable::kBook:
       return kBookColumns;
+    case ColumnTable::kGap:
+      return kGapColumns;
+    case ColumnTable::kDrop:
+      return kDropColumns;
   }
   return {};
 }
 
-std::size_t bytes_of(ColumnKind kind) {
+std::size_t bytes_of(ColumnKind kind, NumberForm form) {
   switch (kind) {
     case ColumnKind::kTimestamp:
     case ColumnKind::kUint64:
       return 8;
     case ColumnKind::kDictionary:
+    case ColumnKind::kSegment:
+    case ColumnKind::kUint32:
       return 4;
     case ColumnKind::kSide:
+    case ColumnKind::kTradeKind:
+    case ColumnKind::kCause:
+    case ColumnKind::kRecordType:
+    case ColumnKind::kQuality:
       return 1;
     case ColumnKind::kPrice:
     case ColumnKind::kSize:
-      return 16;
+      return form == NumberForm::kDecimal ? 16 : 8;
     case ColumnKind::kUint16:
       return 2;
     case ColumnKind::kBool:

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 
+#include "columns/nearest_double.h"
 #include "testing/segment_builder.h"
 
 namespace tickforge {
@@ -165,7 +167,7 @@ TEST_F(ColumnsTest, ReadsExtensionsAndIdsThatAreText) {
 // Groups of 64 rows, bitmap words and full builders meet at different places for every size of input.
 TEST_F(ColumnsTest, GoesOnWhereAFullBuilderStopped) {
   for (const std::size_t count :
-       {std::size_t{1}, std::size_t{63}, std::size_t{65}, std::size_t{1020}, std::size_t{4001}}) {
+       {std::size_t{1}, std::size_t{63}, std::size_t{65}, std::size_t{1024}, std::size_t{4001}}) {
     Source source;
     for (std::size_t i = 0; i < count; ++i) {
       Trade trade = make_trade(static_cast<std::int64_t>(i), static_cast<std::int64_t>(i));
@@ -284,7 +286,7 @@ TEST_F(ColumnsTest, ABookHasOneRowALevel) {
   EXPECT_EQ(nulls(rows, "first_update_id"), 0u);
 }
 
-TEST_F(ColumnsTest, ABookRecordIsNeverSplitOverTwoBuilders) {
+TEST_F(ColumnsTest, ABuilderOfBooksIsFilledToItsLastRow) {
   Source source;
   for (int i = 0; i < 5; ++i) {
     const Bytes record = book_record(200, 300, false, kFlagLast);
@@ -293,11 +295,133 @@ TEST_F(ColumnsTest, ABookRecordIsNeverSplitOverTwoBuilders) {
   ColumnBuilder rows = builder(ColumnTable::kBook);
   ColumnPosition position;
   std::vector<std::size_t> sizes;
+  std::size_t seen = 0;
   for (bool done = false; !done; rows.reset()) {
     done = fill(rows, source, position);
     sizes.push_back(rows.rows());
+    for (std::size_t row = 0; row < rows.rows(); ++row, ++seen) {
+      const std::size_t level = seen % 500;
+      ASSERT_TRUE((value<Int128>(rows, "price", row) == static_cast<Int128>(100 + level)));
+      ASSERT_EQ(value<std::int8_t>(rows, "side", row), level < 200 ? 0 : 1);
+      ASSERT_EQ(value<std::uint16_t>(rows, "level", row), level < 200 ? level : level - 200);
+      ASSERT_EQ(value<std::uint64_t>(rows, "record", row), 500 + seen / 500);
+      ASSERT_EQ(bit(rows, rows.values_offset(column(rows, "last")), row), level == 499);
+    }
   }
-  EXPECT_EQ(sizes, (std::vector<std::size_t>{1000, 1000, 500}));
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{1024, 1024, 452}));
+}
+
+TEST_F(ColumnsTest, SortingByInstrumentMovesWholeRows) {
+  Source source;
+  source.instruments = {-1, 1, 0};
+  for (std::int64_t i = 0; i < 200; ++i) {
+    Trade trade = make_trade(i, i, i % 3 == 0 ? 2 : 1);
+    trade.sequence = i % 5 == 0 ? kNoneU64 : static_cast<std::uint64_t>(i);
+    trade.head.flags = i % 2 == 0 ? kFlagBuy : 0;
+    source.add(trade);
+  }
+  ColumnBuilder rows = all(ColumnTable::kTrade, source);
+  rows.sort_by_instrument();
+  std::int64_t before = -1;
+  for (std::size_t row = 0; row < 200; ++row) {
+    const auto i = value<std::int64_t>(rows, "ts_recv", row);
+    ASSERT_EQ(value<std::int32_t>(rows, "instrument", row), row < 67 ? 0 : 1);
+    ASSERT_EQ(i % 3 == 0, row < 67);
+    if (row != 67) ASSERT_GT(i, before);
+    before = i;
+    ASSERT_EQ(value<std::uint64_t>(rows, "record", row), 500u + static_cast<std::uint64_t>(i));
+    ASSERT_EQ(valid(rows, "sequence", row), i % 5 != 0);
+    ASSERT_EQ(valid(rows, "side", row), i % 2 == 0);
+    ASSERT_TRUE((value<Int128>(rows, "price", row) == static_cast<Int128>(i) * (i % 3 == 0 ? 1000 : 1)));
+  }
+  EXPECT_EQ(nulls(rows, "sequence"), 40u);
+}
+
+TEST_F(ColumnsTest, SaysWhichInstrumentNeedsMoreThanEighteenDigits) {
+  Source source;
+  source.add(make_trade(1, 999'999'999'999'999'999, 1)).add(make_trade(2, 1'000'000'000'000'000, 2));
+  ColumnBuilder rows = all(ColumnTable::kTrade, source);
+  EXPECT_EQ(rows.wide_price(), 1);
+  EXPECT_EQ(rows.wide_size(), -1);
+  rows.reset();
+  EXPECT_EQ(rows.wide_price(), 1) << "it stays known";
+}
+
+TEST_F(ColumnsTest, IntegersAreMantissasAtTheCommonScale) {
+  Source source;
+  source.add(make_trade(1, 12, 2)).add(make_trade(2, kNoneI64, 2)).add(make_trade(3, kNoneI64 + 1, 1));
+  ColumnBuilder rows = ColumnBuilder::create(ColumnTable::kTrade, 0, NumberForm::kInt64).take();
+  ColumnPosition position;
+  ASSERT_TRUE(fill(rows, source, position));
+  EXPECT_EQ(value<std::int64_t>(rows, "price", 0), 12'000);
+  EXPECT_FALSE(valid(rows, "price", 1));
+  EXPECT_EQ(value<std::int64_t>(rows, "price", 2), kNoneI64 + 1);
+  EXPECT_EQ(rows.wide_price(), -1);
+  Source wide;
+  wide.add(make_trade(1, std::numeric_limits<std::int64_t>::max() / 999, 2));
+  position = {};
+  ASSERT_TRUE(fill(rows, wide, position));
+  EXPECT_EQ(rows.wide_price(), 1);
+}
+
+TEST(NearestDouble, IsTheOneThatTheDecimalTextReads) {
+  for (const std::int64_t mantissa :
+       {std::int64_t{0}, std::int64_t{1}, std::int64_t{-3}, std::int64_t{9007199254740993},
+        std::numeric_limits<std::int64_t>::max(), kNoneI64 + 1, std::int64_t{123456789012345678}}) {
+    for (int decimals = -30; decimals <= 40; ++decimals) {
+      const std::string text = std::to_string(mantissa) + "e" + std::to_string(-decimals);
+      EXPECT_EQ(nearest_double(mantissa, decimals), std::strtod(text.c_str(), nullptr)) << text;
+    }
+  }
+}
+
+Gap gap_record(std::int64_t ts, std::uint32_t instrument, std::uint64_t frame, GapCause cause, std::uint8_t type) {
+  Gap gap = make_record<Gap>(RecordType::kGap, ts, instrument);
+  gap.head.frame = frame;
+  gap.cause = static_cast<std::uint8_t>(cause);
+  gap.record_type = type;
+  return gap;
+}
+
+TEST_F(ColumnsTest, TheFirstRowBehindAGapSaysSo) {
+  constexpr std::uint64_t kOne = std::uint64_t{1} << kFrameNumberBits;
+  const auto trade = [](std::int64_t ts, std::uint32_t instrument, std::uint64_t connection) {
+    Trade made = make_trade(ts, 1, instrument);
+    made.head.frame = connection * kOne;
+    return made;
+  };
+  Source source;
+  source.add(trade(1, 1, 1)).add(trade(2, 2, 2));
+  source.add(gap_record(3, 0, kOne, GapCause::kDisconnect, 0));  // of connection 1
+  source.add(trade(4, 2, 2)).add(trade(5, 1, 1)).add(trade(6, 1, 1));
+  source.add(gap_record(7, 2, 2 * kOne, GapCause::kSequence, static_cast<std::uint8_t>(RecordType::kBook)));
+  source.add(gap_record(7, 0, 0, GapCause::kWriteError, 0));
+  source.add(trade(8, 2, 2)).add(trade(9, 1, 1));
+  source.add(gap_record(10, 2, 2 * kOne, GapCause::kSequence, 0));
+  source.add(trade(11, 1, 1)).add(trade(12, 2, 2));
+  source.add(gap_record(13, 0, 0, GapCause::kStop, 0));
+  source.add(trade(14, 1, 1)).add(trade(15, 2, 2)).add(trade(16, 2, 2));
+  const ColumnBuilder rows = all(ColumnTable::kTrade, source);
+  std::vector<std::int64_t> behind;
+  for (std::size_t row = 0; row < rows.rows(); ++row) {
+    if (value<std::int8_t>(rows, "quality", row) == kQualityAfterGap)
+      behind.push_back(value<std::int64_t>(rows, "ts_recv", row));
+  }
+  EXPECT_EQ(behind, (std::vector<std::int64_t>{5, 12, 14, 15}));
+}
+
+TEST_F(ColumnsTest, GapsOfAllInstrumentsAreThoseOfTheWantedOnesToo) {
+  Source source;
+  source.instruments = {-1, 0, -1};
+  source.add(gap_record(1, 0, 7, GapCause::kDisconnect, 0)).add(gap_record(2, 1, 7, GapCause::kSequence, 6));
+  source.add(gap_record(3, 2, 7, GapCause::kSequence, 6));
+  const ColumnBuilder rows = all(ColumnTable::kGap, source);
+  ASSERT_EQ(rows.rows(), 2u);
+  EXPECT_FALSE(valid(rows, "instrument", 0));
+  EXPECT_FALSE(valid(rows, "record_type", 0));
+  EXPECT_EQ(value<std::int32_t>(rows, "instrument", 1), 0);
+  EXPECT_EQ(value<std::int8_t>(rows, "record_type", 1), 6);
+  EXPECT_EQ(value<std::int8_t>(rows, "cause", 1), static_cast<std::int8_t>(GapCause::kSequence));
 }
 
 TEST_F(ColumnsTest, RecordsThatLeaveTheirPayloadAreRefused) {

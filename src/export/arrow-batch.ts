@@ -2,12 +2,14 @@
 import {
   Bool,
   type Data,
-  type DataType,
+  DataType,
   Decimal,
   Dictionary,
   Field,
+  Float64,
   Int8,
   Int32,
+  Int64,
   makeData,
   makeVector,
   RecordBatch,
@@ -15,15 +17,17 @@ import {
   Struct,
   TimestampNanosecond,
   Uint16,
+  Uint32,
   Uint64,
   Utf8,
   type Vector,
 } from 'apache-arrow'
-import type { ColumnPlace, ColumnTableType, NativeColumns } from '../native/binding.ts'
+import type { ColumnKind, ColumnPlace, ColumnTableType, NativeColumns, PriceType } from '../native/binding.ts'
 import { VERSION } from '../version.ts'
+import { CAUSES, QUALITIES, RECORD_TYPES, sidesOf, TRADE_KINDS } from './names.ts'
 import type { TablePlan } from './plan.ts'
+import type { Precision } from './precision.ts'
 
-const DECIMAL_DIGITS = 38
 const TEXT_ID = 'trade_id_text'
 /** A batch of fewer rows is worth a copy. */
 const KEEP_ROWS_MIN = 65_536
@@ -35,31 +39,18 @@ export class ArrowShape {
   readonly withTexts: boolean
   readonly #places: readonly ColumnPlace[]
   readonly #types: readonly DataType[]
-  readonly #instruments: Vector<Utf8>
-  readonly #sides: Vector<Utf8>
+  readonly #dictionaries: ReadonlyMap<ColumnKind, ColumnDictionary>
 
-  constructor(type: ColumnTableType, plan: TablePlan, places: readonly ColumnPlace[]) {
+  constructor(type: ColumnTableType, plan: TablePlan, places: readonly ColumnPlace[], precision: Precision) {
     this.withTexts = type === 'trade'
     this.#places = places
-    const instruments = new Dictionary(new Utf8(), new Int32(), 0)
-    const sides = new Dictionary(new Utf8(), new Int8(), 1)
-    this.#instruments = textVector(plan.instruments)
-    this.#sides = textVector(type === 'book' ? ['bid', 'ask'] : ['buy', 'sell'])
-    this.#types = places.map(({ kind }) => {
-      if (kind === 'instrument') return instruments
-      if (kind === 'side') return sides
-      return plainType(kind, plan)
-    })
-    const fields = places.map((place, i) => new Field(place.name, this.#types[i] as DataType, place.nullable))
+    this.#dictionaries = dictionariesOf(type, plan)
+    this.#types = places.map(({ kind }) => this.#dictionaries.get(kind)?.type ?? plainType(kind, plan, precision))
+    const fields = places.map(
+      (place, i) => new Field(place.name, this.#types[i] as DataType, place.nullable, fieldMetadata(place.kind, plan)),
+    )
     if (this.withTexts) fields.push(new Field(TEXT_ID, new Utf8(), true))
-    const metadata = new Map([
-      ['tickforge.version', VERSION],
-      ['tickforge.type', type],
-      ['tickforge.instruments', JSON.stringify(plan.instruments)],
-      ['tickforge.price_scale', String(plan.priceScale)],
-      ['tickforge.size_scale', String(plan.sizeScale)],
-    ])
-    this.schema = new Schema(fields, metadata)
+    this.schema = new Schema(fields, tableMetadata(type, plan, precision))
   }
 
   /**
@@ -102,55 +93,93 @@ export class ArrowShape {
     const bits = Math.ceil(length / 64) * 8
     const nullCount = place.nullable ? place.nullCount : 0
     const props = { length, nullCount, nullBitmap: nullCount > 0 ? view(Uint8Array, place.validity, bits) : undefined }
-    switch (place.kind) {
-      case 'timestamp':
-        return makeData({
-          ...props,
-          type: type as TimestampNanosecond,
-          data: view(BigInt64Array, place.values, length),
-        })
-      case 'instrument': {
-        const indices = view(Int32Array, place.values, length)
-        return makeData({
-          ...props,
-          type: type as Dictionary<Utf8, Int32>,
-          data: indices,
-          dictionary: this.#instruments,
-        })
-      }
-      case 'side': {
-        const indices = view(Int8Array, place.values, length)
-        return makeData({ ...props, type: type as Dictionary<Utf8, Int8>, data: indices, dictionary: this.#sides })
-      }
-      case 'price':
-      case 'size':
-        return makeData({ ...props, type: type as Decimal, data: view(Uint32Array, place.values, length * 4) })
-      case 'uint64':
-        return makeData({ ...props, type: type as Uint64, data: view(BigUint64Array, place.values, length) })
-      case 'uint16':
-        return makeData({ ...props, type: type as Uint16, data: view(Uint16Array, place.values, length) })
-      case 'bool':
-        return makeData({ ...props, type: type as Bool, data: view(Uint8Array, place.values, bits) })
-    }
+    const [make, perRow] = storageOf(type)
+    const data =
+      place.kind === 'bool' ? view(Uint8Array, place.values, bits) : view(make, place.values, length * perRow)
+    const dictionary = this.#dictionaries.get(place.kind)?.texts
+    // The array of values is the one of the type.
+    return makeData({ ...props, type, data, ...(dictionary === undefined ? {} : { dictionary }) } as never)
   }
 }
 
+/** Texts that a column's values are indices of. */
+interface ColumnDictionary {
+  readonly type: Dictionary
+  readonly texts: Vector<Utf8>
+}
+
+/** Instruments and segments are as many as they are; the others are few. */
+function dictionariesOf(type: ColumnTableType, plan: TablePlan): Map<ColumnKind, ColumnDictionary> {
+  const texts: [ColumnKind, readonly string[]][] = [
+    ['instrument', plan.instruments],
+    ['side', sidesOf(type)],
+    ['segment', plan.segments],
+    ['trade_kind', TRADE_KINDS],
+    ['cause', CAUSES],
+    ['record_type', RECORD_TYPES],
+    ['quality', QUALITIES],
+  ]
+  return new Map(
+    texts.map(([kind, values], id) => {
+      const indices = kind === 'instrument' || kind === 'segment' ? new Int32() : new Int8()
+      return [kind, { type: new Dictionary(new Utf8(), indices, id), texts: textVector(values) }]
+    }),
+  )
+}
+
+/** Of the table; docs/EXPORT.md lists the keys. */
+function tableMetadata(type: ColumnTableType, plan: TablePlan, precision: Precision): Map<string, string> {
+  const { priceType } = plan
+  const metadata = new Map([
+    ['tickforge.version', VERSION],
+    ['tickforge.type', type],
+    ['tickforge.instruments', JSON.stringify(plan.instruments)],
+    ['tickforge.price_type', priceType],
+    ['tickforge.price_scale', String(plan.priceScale)],
+    ['tickforge.size_scale', String(plan.sizeScale)],
+  ])
+  if (priceType !== 'decimal') return metadata
+  return metadata
+    .set('tickforge.price_precision', String(precision.price))
+    .set('tickforge.size_precision', String(precision.size))
+}
+
+/** Of a price or size that is not a decimal: what its numbers mean. */
+function fieldMetadata(kind: ColumnKind, plan: TablePlan): Map<string, string> {
+  if ((kind !== 'price' && kind !== 'size') || plan.priceType === 'decimal') return new Map()
+  if (plan.priceType === 'float64') return new Map([['tickforge.rounded', 'nearest float64']])
+  return new Map([['tickforge.exponent', String(-(kind === 'price' ? plan.priceScale : plan.sizeScale))]])
+}
+
 /** The type of a column that has no dictionary. */
-function plainType(kind: Exclude<ColumnPlace['kind'], 'instrument' | 'side'>, plan: TablePlan): DataType {
+function plainType(kind: ColumnKind, plan: TablePlan, precision: Precision): DataType {
   switch (kind) {
     case 'timestamp':
       return new TimestampNanosecond('UTC')
     case 'price':
-      return new Decimal(plan.priceScale, DECIMAL_DIGITS, 128)
+      return numberType(plan.priceType, plan.priceScale, precision.price)
     case 'size':
-      return new Decimal(plan.sizeScale, DECIMAL_DIGITS, 128)
-    case 'uint64':
-      return new Uint64()
+      return numberType(plan.priceType, plan.sizeScale, precision.size)
+    case 'uint32':
+      return new Uint32()
     case 'uint16':
       return new Uint16()
     case 'bool':
       return new Bool()
+    default:
+      return new Uint64()
   }
+}
+
+function numberType(priceType: PriceType, scale: number, precision: number): DataType {
+  if (priceType === 'int64') return new Int64()
+  return priceType === 'float64' ? new Float64() : new Decimal(scale, precision, 128)
+}
+
+/** The array that holds a type's values, and its elements a row. */
+function storageOf(type: DataType): [ViewOf<unknown>, number] {
+  const stored = DataType.isDictionary(type) ? (type as Dictionary).indices : type
+  return [stored.ArrayType as ViewOf<unknown>, DataType.isDecimal(stored) ? 4 : 1]
 }
 
 interface ViewOf<T> {

@@ -1,10 +1,10 @@
 // Arrow out: a table in memory over native columns, or a file written batch by batch.
 import { AsyncByteQueue, type RecordBatch, RecordBatchFileWriter, RecordBatchStreamWriter, Table } from 'apache-arrow'
-import type { ColumnTableType, NativeColumns } from '../native/binding.ts'
+import type { ColumnTableType, NativeColumns, PriceType } from '../native/binding.ts'
 import { ArrowShape } from './arrow-batch.ts'
 import { createColumns, fillColumns } from './columns.ts'
-import { writeOutput } from './output-file.ts'
 import { tablePlan } from './plan.ts'
+import { type PriceOptions, precisionOf, writeTable } from './precision.ts'
 import type { ExportSource } from './source.ts'
 
 /** Rows of a batch of a table in memory, and of a batch in a file: a file's batches are held twice while it is written. */
@@ -13,13 +13,19 @@ const FILE_BATCH_ROWS = 1 << 18
 
 /**
  * Records of one type as an Arrow table. Its columns lie in native memory that lives as long as the table; nothing is copied row by
- * row. Prices and sizes are decimals at a scale common to all its instruments. Throws TF_SCALE, TF_CORRUPT.
+ * row. Prices and sizes are at a scale common to all its instruments. Throws TF_SCALE, TF_CORRUPT.
  */
-export function toArrowTable(source: ExportSource, type: ColumnTableType): Table {
-  const plan = tablePlan(source)
-  const filled = [...fillColumns(source, plan, () => createColumns(type, TABLE_BATCH_ROWS))]
-  const places = (filled[0] ?? createColumns(type, 0)).columns()
-  const shape = new ArrowShape(type, plan, places)
+export function toArrowTable(source: ExportSource, type: ColumnTableType, priceType: PriceType = 'decimal'): Table {
+  const plan = tablePlan(source, priceType)
+  let last = createColumns(type, 0, priceType)
+  const places = last.columns()
+  const filled = [
+    ...fillColumns(source, plan, () => {
+      last = createColumns(type, TABLE_BATCH_ROWS, priceType, last)
+      return last
+    }),
+  ]
+  const shape = new ArrowShape(type, plan, places, precisionOf(plan, filled))
   return new Table(
     shape.schema,
     filled.map((columns) => shape.batch(columns, true)),
@@ -27,7 +33,7 @@ export function toArrowTable(source: ExportSource, type: ColumnTableType): Table
 }
 
 /** What writeArrowFile() can be asked for. */
-export interface ArrowFileOptions {
+export interface ArrowFileOptions extends PriceOptions {
   /** 'file' can be mapped; 'stream' can be read from a pipe. Default: 'file' for a file, 'stream' for a pipe or device. */
   readonly layout?: 'file' | 'stream'
 }
@@ -42,11 +48,12 @@ export async function writeArrowFile(
   path: string,
   options: ArrowFileOptions = {},
 ): Promise<number> {
-  return writeOutput(path, async (output) => {
-    const plan = tablePlan(source)
+  const priceType = options.priceType ?? 'decimal'
+  return writeTable(source, type, path, priceType, async (output, table) => {
     // While one set is written, the other is filled.
-    const sets = [createColumns(type, FILE_BATCH_ROWS), createColumns(type, FILE_BATCH_ROWS)] as const
-    const shape = new ArrowShape(type, plan, sets[0].columns())
+    const first = createColumns(type, FILE_BATCH_ROWS, priceType)
+    const sets = [first, createColumns(type, FILE_BATCH_ROWS, priceType, first)] as const
+    const shape = new ArrowShape(type, table.plan, first.columns(), table.precision)
     const file = new BatchFile(shape, options.layout ?? (output.regular ? 'file' : 'stream'))
     let rows = 0
     let turn = 0
@@ -57,7 +64,7 @@ export async function writeArrowFile(
       return columns
     }
     try {
-      for (const columns of fillColumns(source, plan, next)) {
+      for (const columns of table.fill(next)) {
         rows += columns.rows
         const chunks = file.add(shape.batch(columns, false))
         await written

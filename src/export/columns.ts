@@ -1,11 +1,25 @@
 // Runs the native extraction over a source and hands out full sets of columns.
-import type { ColumnTableType, NativeColumns } from '../native/binding.ts'
+import type { ColumnTableType, NativeColumns, PriceType } from '../native/binding.ts'
 import { loadNative } from '../native/binding.ts'
 import type { ColumnPlan } from './plan.ts'
 import type { ExportSource } from './source.ts'
 
-export function createColumns(type: ColumnTableType, rows: number): NativeColumns {
-  return loadNative().createColumns(type, rows)
+/** Memory for rows of a plan; with `before`, that of an export which goes on. */
+export function createColumns(
+  type: ColumnTableType,
+  rows: number,
+  priceType: PriceType,
+  before?: NativeColumns,
+): NativeColumns {
+  return loadNative().createColumns(type, rows, priceType, before)
+}
+
+/** One set that is used over and over. */
+export function reused(columns: NativeColumns): () => NativeColumns {
+  return () => {
+    columns.reset()
+    return columns
+  }
 }
 
 /**

@@ -3,10 +3,11 @@ import type { ColumnPlace, ColumnTableType, NativeColumns } from '../native/bind
 import { decimalText } from '../records/decimal-text.ts'
 import type { InstrumentDefinition } from '../records/definition.ts'
 import type { PrintRule } from '../records/layout.ts'
-import { createColumns, fillColumns } from './columns.ts'
+import { createColumns, fillColumns, reused } from './columns.ts'
 import { GzipOutput } from './gzip-output.ts'
+import { CAUSES, QUALITIES, RECORD_TYPES, sidesOf, TRADE_KINDS } from './names.ts'
 import { writeOutput } from './output-file.ts'
-import { rawPlan } from './plan.ts'
+import { type RawPlan, rawPlan } from './plan.ts'
 import type { ExportSource } from './source.ts'
 
 const BATCH_ROWS = 1 << 14
@@ -34,7 +35,7 @@ export async function writeCsvFile(source: ExportSource, type: ColumnTableType, 
 /** The same in pieces; the first is the header line. */
 export function* csvText(source: ExportSource, type: ColumnTableType): Generator<{ text: string; rows: number }, void> {
   const plan = rawPlan(source)
-  const columns = createColumns(type, BATCH_ROWS)
+  const columns = createColumns(type, BATCH_ROWS, plan.priceType)
   yield {
     text: `${columns
       .columns()
@@ -42,12 +43,8 @@ export function* csvText(source: ExportSource, type: ColumnTableType): Generator
       .join(',')}\n`,
     rows: 0,
   }
-  const next = (): NativeColumns => {
-    columns.reset()
-    return columns
-  }
-  for (const filled of fillColumns(source, plan, next)) {
-    const cells = cellTexts(filled, type, plan.definitions)
+  for (const filled of fillColumns(source, plan, reused(columns))) {
+    const cells = cellTexts(filled, type, plan)
     const { rows } = filled
     let text = ''
     for (let row = 0; row < rows; row++) {
@@ -58,29 +55,23 @@ export function* csvText(source: ExportSource, type: ColumnTableType): Generator
   }
 }
 
-function cellTexts(
-  columns: NativeColumns,
-  type: ColumnTableType,
-  definitions: readonly InstrumentDefinition[],
-): CellText[] {
+function cellTexts(columns: NativeColumns, type: ColumnTableType, { definitions, segments }: RawPlan): CellText[] {
   const { buffer, rows } = columns
   const places = columns.columns()
   const numbers = places.find(({ kind }) => kind === 'instrument') as ColumnPlace
   const definitionOf = new Int32Array(buffer, numbers.values, rows)
   const keys = definitions.map(({ key }) => quoted(key))
   const textIds = new Map(columns.texts().map(({ row, text }) => [row, quoted(text)]))
-  const sides = type === 'book' ? ['bid', 'ask'] : ['buy', 'sell']
 
   const decimals = (
     place: ColumnPlace,
     printOf: (definition: InstrumentDefinition) => [number, PrintRule],
   ): CellText => {
     const prints = definitions.map(printOf)
-    // The low words of 128-bit values that are mantissas of 64.
-    const words = new BigInt64Array(buffer, place.values, rows * 2)
+    const mantissas = new BigInt64Array(buffer, place.values, rows)
     return (row) => {
       const [digits, print] = prints[definitionOf[row] as number] as [number, PrintRule]
-      const mantissa = words[row * 2] as bigint
+      const mantissa = mantissas[row] as bigint
       return digits < 0
         ? decimalText(mantissa * 10n ** BigInt(-digits), 0, print)
         : decimalText(mantissa, digits, print)
@@ -100,10 +91,20 @@ function cellTexts(
         return fromNumbers(new BigUint64Array(buffer, place.values, rows))
       case 'uint16':
         return fromNumbers(new Uint16Array(buffer, place.values, rows))
-      case 'side': {
-        const values = new Int8Array(buffer, place.values, rows)
-        return (row) => sides[values[row] as number] as string
-      }
+      case 'uint32':
+        return fromNumbers(new Uint32Array(buffer, place.values, rows))
+      case 'segment':
+        return fromTexts(new Int32Array(buffer, place.values, rows), segments)
+      case 'side':
+        return fromTexts(new Int8Array(buffer, place.values, rows), sidesOf(type))
+      case 'trade_kind':
+        return fromTexts(new Int8Array(buffer, place.values, rows), TRADE_KINDS)
+      case 'cause':
+        return fromTexts(new Int8Array(buffer, place.values, rows), CAUSES)
+      case 'record_type':
+        return fromTexts(new Int8Array(buffer, place.values, rows), RECORD_TYPES)
+      case 'quality':
+        return fromTexts(new Int8Array(buffer, place.values, rows), QUALITIES)
       case 'bool': {
         const set = bitReader(buffer, place.values)
         return (row) => (set(row) ? 'true' : 'false')
@@ -121,6 +122,10 @@ function cellTexts(
 
 function fromNumbers(values: { readonly [row: number]: bigint | number }): CellText {
   return (row) => String(values[row])
+}
+
+function fromTexts(indices: { readonly [row: number]: number }, texts: readonly string[]): CellText {
+  return (row) => texts[indices[row] as number] as string
 }
 
 function bitReader(buffer: ArrayBuffer, offset: number): (row: number) => boolean {

@@ -1,11 +1,10 @@
 // Parquet out, as a stream: row groups are encoded by parquet-wasm (arrow-rs) one after another. It is loaded only here.
 import { type RecordBatch, type Schema, Table, tableToIPC } from 'apache-arrow'
 import type { RecordBatch as WasmBatch, WriterProperties } from 'parquet-wasm'
-import type { ColumnTableType, NativeColumns } from '../native/binding.ts'
+import type { ColumnTableType } from '../native/binding.ts'
 import { ArrowShape } from './arrow-batch.ts'
-import { createColumns, fillColumns } from './columns.ts'
-import { writeOutput } from './output-file.ts'
-import { tablePlan } from './plan.ts'
+import { createColumns, reused } from './columns.ts'
+import { type PriceOptions, writeTable } from './precision.ts'
 import type { ExportSource } from './source.ts'
 
 type ParquetModule = typeof import('parquet-wasm')
@@ -16,23 +15,26 @@ const ROW_GROUP_ROWS = 1 << 17
 const WINDOW_ROWS = 8 * ROW_GROUP_ROWS
 
 /**
- * Writes records of one type as a Parquet file (zstd), row group after row group: memory does not depend on the length of the range.
- * Returns its rows. Throws TF_SCALE, TF_CORRUPT and what writeOutput() throws.
+ * Writes records of one type as a Parquet file (zstd), row group after row group: memory does not depend on the length of the range. Every
+ * eight row groups are sorted by instrument, so that statistics tell which ones an instrument is in. Returns the rows.
+ * Throws TF_SCALE, TF_CORRUPT and what writeOutput() throws.
  */
-export async function writeParquetFile(source: ExportSource, type: ColumnTableType, path: string): Promise<number> {
+export async function writeParquetFile(
+  source: ExportSource,
+  type: ColumnTableType,
+  path: string,
+  options: PriceOptions = {},
+): Promise<number> {
   const parquet = await import('parquet-wasm')
-  return writeOutput(path, async (output) => {
-    const plan = tablePlan(source)
-    const columns = createColumns(type, WINDOW_ROWS)
-    const shape = new ArrowShape(type, plan, columns.columns())
-    const next = (): NativeColumns => {
-      columns.reset()
-      return columns
-    }
+  const priceType = options.priceType ?? 'decimal'
+  return writeTable(source, type, path, priceType, async (output, table) => {
+    const columns = createColumns(type, WINDOW_ROWS, priceType)
+    const shape = new ArrowShape(type, table.plan, columns.columns(), table.precision)
     let rows = 0
     function* batches(): Generator<RecordBatch> {
-      for (const filled of fillColumns(source, plan, next)) {
+      for (const filled of table.fill(reused(columns))) {
         rows += filled.rows
+        filled.sortByInstrument()
         yield* slices(shape.batch(filled, false))
       }
       if (rows === 0) yield shape.empty()

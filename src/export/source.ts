@@ -8,6 +8,9 @@ export interface ExportWindow {
   readonly payloads: Float64Array
   /** Definitions of the segment, by number. */
   readonly definitions: readonly (InstrumentDefinition | undefined)[]
+  /** Of the segment in `segments` of the source; and a number of its journal, from 0. */
+  readonly segment: number
+  readonly journal: number
 }
 
 /** A range of a log. Every call of windows() goes through it from its beginning. */
@@ -17,6 +20,8 @@ export interface ExportSource {
   readonly to: bigint
   /** 'venue:symbol' of the wanted instruments; undefined = all. */
   readonly instruments: ReadonlySet<string> | undefined
+  /** Names of all segments: '2024-08-08.main.000'. */
+  readonly segments: readonly string[]
   /** Every definition that a window can refer to: the common scale is taken from these before the first row. */
   definitions(): Iterable<InstrumentDefinition>
   windows(): Iterable<ExportWindow>

@@ -319,11 +319,17 @@ export interface NativeBinding {
   benchFill(journal: NativeJournal, records: number): void
   /** The kernel interface in use: 'io_uring', or 'pwritev (io_uring: why it cannot be used)'. */
   writerKind(): string
-  /** Memory for columns of one record type with room for `rows` rows (at least 1,020); see src/export/columns.ts. */
-  createColumns(type: ColumnTableType, rows: number): NativeColumns
+  /**
+   * Memory for columns of one record type with room for `rows` rows (at least 1,024); see src/export/columns.ts. `form` says how prices and
+   * sizes are stored, 'decimal' by default. With `before`, gaps that its rows stood behind are remembered.
+   */
+  createColumns(type: ColumnTableType, rows: number, form?: PriceType, before?: NativeColumns): NativeColumns
 }
 
-export type ColumnTableType = 'trade' | 'quote' | 'book'
+export type ColumnTableType = 'trade' | 'quote' | 'book' | 'gap' | 'drop'
+
+/** Prices and sizes as exact decimals, as integer mantissas at a common exponent, or as the nearest doubles, which is lossy. */
+export type PriceType = 'decimal' | 'int64' | 'float64'
 
 /** Columns of one record type, filled from loaded blocks. */
 export interface NativeColumns {
@@ -332,11 +338,18 @@ export interface NativeColumns {
   readonly rows: number
   /**
    * Appends rows from `source.position` on, and moves it. True: the source is used up. False: there is no room for the
-   * next record; go on with another NativeColumns, or with this one after reset().
+   * next row; go on with another NativeColumns, or with this one after reset().
    */
   extract(source: ColumnSource): boolean
   /** Forgets the rows and keeps the memory: everything that was made over `buffer` changes with the next extract(). */
   reset(): void
+  /** Brings the rows into the order of their instruments' indices; rows of one instrument keep theirs. */
+  sortByInstrument(): void
+  /**
+   * Index of an instrument with a price (size) of more than 18 digits, or of more than 64 bits when they are stored so; -1: none so far,
+   * also not before a reset().
+   */
+  wide(): { price: number; size: number }
   columns(): ColumnPlace[]
   /** Trade ids that are text, with their rows. */
   texts(): { row: number; text: string }[]
@@ -345,12 +358,29 @@ export interface NativeColumns {
 /** Where a column lies in `NativeColumns.buffer`, in bytes. `validity` and `nullCount` mean something when nullable. */
 export interface ColumnPlace {
   name: string
-  kind: 'timestamp' | 'instrument' | 'side' | 'price' | 'size' | 'uint64' | 'uint16' | 'bool'
+  kind: ColumnKind
   nullable: boolean
   values: number
   validity: number
   nullCount: number
 }
+
+/** The first ones are indices of texts: i32 for instrument and segment, i8 for the others. */
+export type ColumnKind =
+  | 'instrument'
+  | 'segment'
+  | 'side'
+  | 'trade_kind'
+  | 'cause'
+  | 'record_type'
+  | 'quality'
+  | 'timestamp'
+  | 'price'
+  | 'size'
+  | 'uint64'
+  | 'uint32'
+  | 'uint16'
+  | 'bool'
 
 /** Loaded blocks and what to take from them. */
 export interface ColumnSource {
@@ -358,16 +388,24 @@ export interface ColumnSource {
   buffer: ArrayBuffer
   /** Three numbers a whole block: byte offset and length of its payload, number of its first record in the segment. */
   payloads: Float64Array
-  /** Where to begin: [payload, byte offset in it, record in it]; [0, 0, 0] at first. extract() moves it. */
+  /** Where to begin: [payload, byte offset in it, record in it, level of the record]; zeros at first. extract() moves it. */
   position: Float64Array
   /** ts_recv in [from, to). */
   from: bigint
   to: bigint
   /** Definition number -> index of the instrument in the dictionary; -1 = not wanted. */
   instruments: Int32Array
-  /** Per definition number: multiply mantissas by 10^k, k <= 18, to reach the common scale. Missing means 0. */
+  /** Per definition number: multiply mantissas by 10^k, k <= 18 (255 for doubles), to reach the common scale. Missing means 0. */
   priceShift: Uint8Array
   sizeShift: Uint8Array
+  /** Digits behind the point at the common scale, 0 to 255: only doubles need them. */
+  priceScale: number
+  sizeScale: number
+  /** Index of the segment, and of its journal. */
+  segment: number
+  journal: number
+  /** How many trade kinds, causes and record types have a name, at most 127 each: a larger number becomes this one. */
+  named: Uint8Array
 }
 
 /** Node-API version that the addon is compiled for (NAPI_VERSION in native/CMakeLists.txt). */

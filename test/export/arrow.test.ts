@@ -107,6 +107,14 @@ describe('Arrow trades', () => {
       'flags Uint16',
       'frame Uint64',
       'ts_sent Timestamp<NANOSECOND, UTC>',
+      'kind Dictionary<Int8, Utf8>',
+      'first_trade_id Uint64',
+      'last_trade_id Uint64',
+      'buyer_order_id Uint64',
+      'seller_order_id Uint64',
+      'segment Dictionary<Int32, Utf8>',
+      'record Uint64',
+      'quality Dictionary<Int8, Utf8>',
       'trade_id_text Utf8',
     ])
     expect(table.schema.metadata.get('tickforge.price_scale')).toBe('8')
@@ -141,7 +149,7 @@ describe('Arrow trades', () => {
   bothWays('may be none', async (tableOf) => {
     const table = await tableOf(sourceOf([windowOf([BTC], [quote({})])]), 'trade')
     expect(table.numRows).toBe(0)
-    expect(table.schema.fields).toHaveLength(12)
+    expect(table.schema.fields).toHaveLength(20)
   })
 
   bothWays('keep their instrument when its number and its decimals change with the segment', async (tableOf) => {

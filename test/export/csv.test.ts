@@ -52,11 +52,12 @@ describe('CSV', () => {
       trade({ price: -(2n ** 63n), size: 0n }),
     ]
     expect(await lines(sourceOf([windowOf([BTC, minimal, coarse], records)]), 'trade')).toEqual([
-      'ts_recv,ts_event,instrument,price,size,side,trade_id,sequence,flags,frame,ts_sent',
-      '1790000000048395247,1,binance:BTCUSDT,28165.47,0.500,buy,9223372036854775808,0,256,7,',
-      '0,,kraken:XBT/USD,28165.47,0.00000001,sell,,,1536,0,-5',
-      '0,,x:COARSE,-922337203685477580700,9223372036854775.807,,,,0,0,',
-      '0,,binance:BTCUSDT,,0.000,,,,0,0,',
+      'ts_recv,ts_event,instrument,price,size,side,trade_id,sequence,flags,frame,ts_sent,' +
+        'kind,first_trade_id,last_trade_id,buyer_order_id,seller_order_id,segment,record,quality',
+      '1790000000048395247,1,binance:BTCUSDT,28165.47,0.500,buy,9223372036854775808,0,256,7,,,,,,,2024-08-08.main.000,0,ok',
+      '0,,kraken:XBT/USD,28165.47,0.00000001,sell,,,1536,0,-5,,,,,,2024-08-08.main.000,1,ok',
+      '0,,x:COARSE,-922337203685477580700,9223372036854775.807,,,,0,0,,,,,,,2024-08-08.main.000,2,ok',
+      '0,,binance:BTCUSDT,,0.000,,,,0,0,,,,,,,2024-08-08.main.000,3,ok',
     ])
   })
 
@@ -75,8 +76,8 @@ describe('CSV', () => {
       sourceOf([windowOf([odd], [trade({ price: 1n, textId: 'a,b' }), trade({ price: 1n, id: 5n })])]),
       'trade',
     )
-    expect(rows[1]).toBe('0,,"x:A,""B""",0.01,0.001,,"a,b",,1024,0,')
-    expect(rows[2]).toBe('0,,"x:A,""B""",0.01,0.001,,5,,0,0,')
+    expect(rows[1]).toBe('0,,"x:A,""B""",0.01,0.001,,"a,b",,1024,0,,,,,,,2024-08-08.main.000,0,ok')
+    expect(rows[2]).toBe('0,,"x:A,""B""",0.01,0.001,,5,,0,0,,,,,,,2024-08-08.main.000,1,ok')
   })
 
   it('writes quotes and books', async () => {
@@ -87,10 +88,12 @@ describe('CSV', () => {
         book({ bids: [[5n, 1n]], asks: [[6n, 0n]], flags: Flag.snapshot | Flag.last, lastId: 9n }),
       ],
     )
-    expect((await lines(sourceOf([window]), 'quote'))[1]).toBe('0,,binance:BTCUSDT,0.05,0.006,,,,,0,0,')
+    expect((await lines(sourceOf([window]), 'quote'))[1]).toBe(
+      '0,,binance:BTCUSDT,0.05,0.006,,,,,0,0,,2024-08-08.main.000,0,ok',
+    )
     expect((await lines(sourceOf([window]), 'book')).slice(1)).toEqual([
-      '0,,binance:BTCUSDT,bid,0.05,0.001,true,,9,,false,1,160,0,',
-      '0,,binance:BTCUSDT,ask,0.06,0.000,true,,9,,true,1,160,0,',
+      '0,,binance:BTCUSDT,bid,0.05,0.001,true,,9,,false,1,160,0,,,,0,2024-08-08.main.000,ok',
+      '0,,binance:BTCUSDT,ask,0.06,0.000,true,,9,,true,1,160,0,,,,0,2024-08-08.main.000,ok',
     ])
   })
 

@@ -31,16 +31,24 @@ export function trade(
     sequence?: bigint
     tsSent?: bigint
     textId?: string
+    /** Of the first and last trade, the buyer's and the seller's order. */
+    ids?: readonly (bigint | undefined)[]
+    kind?: number
   },
 ): DataView {
-  const extended = fields.tsSent !== undefined || fields.textId !== undefined
+  const extended = [fields.tsSent, fields.textId, fields.ids, fields.kind].some((field) => field !== undefined)
   const flags = (fields.flags ?? 0) | (extended ? L.Flag.extension : 0)
   const view = cells(fields.textId !== undefined ? 3 : extended ? 2 : 1, L.RecordType.trade, { ...fields, flags })
   view.setBigInt64(L.TRADE_PRICE, fields.price, true)
   view.setBigInt64(L.TRADE_SIZE, fields.size ?? 1n, true)
   view.setBigUint64(L.TRADE_ID, fields.id ?? L.NONE_U64, true)
   view.setBigUint64(L.TRADE_SEQUENCE, fields.sequence ?? L.NONE_U64, true)
-  if (extended) view.setBigInt64(L.TRADE_TS_SENT, fields.tsSent ?? L.NONE_I64, true)
+  if (extended) {
+    view.setBigInt64(L.TRADE_TS_SENT, fields.tsSent ?? L.NONE_I64, true)
+    const ids = [L.TRADE_FIRST_ID, L.TRADE_LAST_ID, L.TRADE_BUYER_ORDER_ID, L.TRADE_SELLER_ORDER_ID]
+    for (const [i, at] of ids.entries()) view.setBigUint64(at, fields.ids?.[i] ?? L.NONE_U64, true)
+    view.setUint8(L.TRADE_KIND, fields.kind ?? 0)
+  }
   if (fields.textId !== undefined) {
     const text = Buffer.from(fields.textId)
     view.setUint8(L.TRADE_ID_TEXT_LENGTH, text.length)
@@ -67,8 +75,32 @@ export function quote(
   return view
 }
 
+export function gap(fields: HeadFields & { cause: number; recordType?: number; expected?: bigint }): DataView {
+  const view = cells(1, L.RecordType.gap, { instrument: 0, ...fields })
+  view.setBigUint64(L.GAP_EXPECTED_ID, fields.expected ?? L.NONE_U64, true)
+  view.setBigUint64(L.GAP_RECEIVED_ID, L.NONE_U64, true)
+  view.setBigInt64(L.GAP_TS_LAST_GOOD, L.NONE_I64, true)
+  view.setUint8(L.GAP_CAUSE, fields.cause)
+  view.setUint8(L.GAP_RECORD_TYPE, fields.recordType ?? 0)
+  return view
+}
+
+export function drop(fields: HeadFields & { count: bigint; cause: number }): DataView {
+  const view = cells(1, L.RecordType.drop, { instrument: 0, ...fields })
+  view.setBigUint64(L.DROP_COUNT, fields.count, true)
+  view.setBigInt64(L.DROP_TS_FIRST, L.NONE_I64, true)
+  view.setUint8(L.DROP_CAUSE, fields.cause)
+  return view
+}
+
 export function book(
-  fields: HeadFields & { bids: [bigint, bigint][]; asks: [bigint, bigint][]; first?: bigint; lastId?: bigint },
+  fields: HeadFields & {
+    bids: [bigint, bigint][]
+    asks: [bigint, bigint][]
+    first?: bigint
+    lastId?: bigint
+    checksum?: number
+  },
 ): DataView {
   const levels = [...fields.bids, ...fields.asks]
   const view = cells(1 + Math.ceil(levels.length / L.LEVELS_PER_CELL), L.RecordType.book, fields)
@@ -77,6 +109,7 @@ export function book(
   view.setBigUint64(L.BOOK_PREVIOUS_UPDATE_ID, L.NONE_U64, true)
   view.setUint16(L.BOOK_BID_COUNT, fields.bids.length, true)
   view.setUint16(L.BOOK_ASK_COUNT, fields.asks.length, true)
+  view.setUint32(L.BOOK_CHECKSUM, fields.checksum ?? 0, true)
   for (const [i, [price, size]] of levels.entries()) {
     view.setBigInt64(L.CELL_BYTES + i * L.LEVEL_BYTES, price, true)
     view.setBigInt64(L.CELL_BYTES + i * L.LEVEL_BYTES + 8, size, true)
@@ -123,7 +156,8 @@ export function windowOf(definitions: readonly InstrumentDefinition[], records: 
   }
   const byNumber: (InstrumentDefinition | undefined)[] = []
   for (const known of definitions) byNumber[known.number] = known
-  return { buffer: new Uint8Array(buffer).buffer, payloads, definitions: Array.from(byNumber) }
+  const place = { segment: 0, journal: 0 }
+  return { buffer: new Uint8Array(buffer).buffer, payloads, definitions: Array.from(byNumber), ...place }
 }
 
 export function sourceOf(
@@ -133,6 +167,7 @@ export function sourceOf(
   return {
     from: range.from ?? -(2n ** 63n),
     to: range.to ?? 2n ** 63n - 1n,
+    segments: ['2024-08-08.main.000', '2024-08-09.main.000'],
     instruments: range.instruments === undefined ? undefined : new Set(range.instruments),
     definitions: () => windows.flatMap((window) => window.definitions.filter((known) => known !== undefined)),
     windows: () => windows,

@@ -142,12 +142,17 @@ describe('a columns handle', () => {
   const source = (change: object = {}): ColumnSource => ({
     buffer: new ArrayBuffer(128),
     payloads: new Float64Array(3),
-    position: new Float64Array(3),
+    position: new Float64Array(4),
     from: 0n,
     to: 1n,
     instruments: new Int32Array(2),
     priceShift: new Uint8Array(2),
     sizeShift: new Uint8Array(2),
+    priceScale: 0,
+    sizeScale: 0,
+    segment: 0,
+    journal: 0,
+    named: Uint8Array.of(1, 1, 1),
     ...change,
   })
 
@@ -163,14 +168,21 @@ describe('a columns handle', () => {
       { payloads: Float64Array.of(Number.NaN, 64, 0) },
       { payloads: Float64Array.of(0, 64) },
       { payloads: [0, 64, 0] },
-      { position: new Float64Array(2) },
-      { position: Float64Array.of(0, 7, 0) },
-      { position: Float64Array.of(2, 0, 0) },
+      { position: new Float64Array(3) },
+      { position: Float64Array.of(0, 7, 0, 0) },
+      { position: Float64Array.of(2, 0, 0, 0) },
+      { position: Float64Array.of(0, 0, 0, 2000) },
       { from: 0 },
       { to: 2n ** 64n },
       { instruments: new Uint32Array(2) },
       { priceShift: Uint8Array.of(0, 19) },
       { sizeShift: undefined },
+      { priceScale: 256 },
+      { sizeScale: -1 },
+      { segment: 0.5 },
+      { journal: 2 ** 16 },
+      { named: Uint8Array.of(1, 1) },
+      { named: Uint8Array.of(128, 1, 1) },
     ]
     for (const change of bad)
       expect(() => columns.extract(source(change)), JSON.stringify(Object.keys(change))).toThrow(TypeError)
@@ -188,16 +200,18 @@ describe('a columns handle', () => {
   })
 
   it('refuses tables and sizes that do not exist', () => {
-    const create = native.createColumns as (type: unknown, rows: unknown) => unknown
-    for (const [type, rows] of [
-      ['gap', 1],
+    const create = native.createColumns as (type: unknown, rows: unknown, form?: unknown, before?: unknown) => unknown
+    for (const [type, rows, form, before] of [
+      ['text', 1],
+      ['trade', 1, 'float32'],
+      ['trade', 1, 'decimal', {}],
       [1, 1],
       ['trade', -1],
       ['trade', 1.5],
       ['trade', 2 ** 40],
       ['trade', '1'],
     ]) {
-      expect(() => create(type, rows)).toThrow(TypeError)
+      expect(() => create(type, rows, form, before)).toThrow(TypeError)
     }
   })
 })

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander'
 import { TickforgeError } from '../../errors.ts'
 import { outputTarget } from '../../export/output-target.ts'
 import { removeTemporaries } from '../../export/temporary-file.ts'
-import type { ColumnTableType } from '../../native/binding.ts'
+import type { ColumnTableType, PriceType } from '../../native/binding.ts'
 import { Log } from '../../open-log.ts'
 import { query, type RangeOptions, shared } from '../options.ts'
 import { clearProgress, count, print, printJson, shareProgress, warn } from '../output.ts'
@@ -27,12 +27,14 @@ const ENDINGS: Readonly<Record<string, Format>> = {
   '.csv': 'csv',
   '.csv.gz': 'csv',
 }
-const TYPES: readonly ColumnTableType[] = ['trade', 'quote', 'book']
+const TYPES: readonly ColumnTableType[] = ['trade', 'quote', 'book', 'gap', 'drop']
+const PRICES: readonly PriceType[] = ['decimal', 'float64', 'int64']
 const STDOUT = '/dev/fd/1'
 
 interface Options extends Omit<RangeOptions, 'type'> {
   type: ColumnTableType
   format?: Format
+  price: PriceType
   out: string
   json?: boolean
 }
@@ -47,6 +49,14 @@ export function addExport(program: Command): void {
     .addOption(shared.instrument())
     .addOption(new Option('--type <type>', 'the records').choices(TYPES).makeOptionMandatory())
     .addOption(new Option('--format <format>', 'default: what the ending of --out says').choices(FORMATS))
+    .addOption(
+      new Option(
+        '--price <type>',
+        'prices and sizes as exact decimals, as float64 (lossy: rounded to the nearest), or as int64 mantissas of one exponent',
+      )
+        .choices(PRICES)
+        .default('decimal'),
+    )
     .requiredOption(
       '--out <file>',
       'the file, written whole or not at all; a pipe or device is written to; - is standard output',
@@ -54,6 +64,8 @@ export function addExport(program: Command): void {
     .option('--json', 'print one JSON document')
     .action(async (directory: string, options: Options) => {
       const format = options.format ?? formatOf(options.out)
+      if (format === 'csv' && options.price !== 'decimal')
+        throw new TickforgeError('TF_USAGE', `--price ${options.price}: CSV has every number as its exact text`)
       const out = options.out === '-' ? STDOUT : options.out
       const toStdout = await isStandardOutput(out)
       const { rows, seconds, damaged } = await exportFile(directory, { ...options, format, out }).catch((error) => {
@@ -97,10 +109,10 @@ async function exportFile(
   const log = new Log(directory)
   const stopCleaning = cleanOnSignals()
   try {
-    const { type, ...range } = options
+    const { type, price: priceType, ...range } = options
     const source = log.exportSource(query(range), shareProgress('exporting'))
     const write = await WRITERS[options.format]()
-    const rows = await write(source, type, options.out)
+    const rows = await write(source, type, options.out, { priceType })
     clearProgress()
     for (const damage of log.damage) {
       warn(
