@@ -55,12 +55,13 @@ async function* encoded(
   batches: Iterator<RecordBatch>,
 ): AsyncGenerator<Uint8Array> {
   let failure: { error: unknown } | undefined
+  let stopped = false
   const input = new ReadableStream<WasmBatch>(
     {
       pull(controller) {
         try {
-          const next = batches.next()
-          if (next.done === true) return controller.close()
+          const next = stopped ? undefined : batches.next()
+          if (next === undefined || next.done === true) return controller.close()
           for (const batch of wasmBatches(parquet, next.value)) controller.enqueue(batch)
         } catch (error) {
           failure = { error }
@@ -71,11 +72,21 @@ async function* encoded(
     // Nothing ahead of what is asked for: a batch that waits is memory.
     { highWaterMark: 0 },
   )
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined
   try {
     const bytes = await parquet.transformParquetStream(input, properties(parquet, schema))
-    for await (const chunk of bytes as ReadableStream<Uint8Array>) yield chunk
+    reader = (bytes as ReadableStream<Uint8Array>).getReader()
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      yield value
+    }
   } catch (error) {
     throw failure === undefined ? error : failure.error
+  } finally {
+    // Whoever stops early must not wait until all input is encoded.
+    stopped = true
+    reader?.cancel().catch(() => undefined)
   }
   if (failure !== undefined) throw failure.error
 }
@@ -95,7 +106,7 @@ function properties(parquet: ParquetModule, schema: Schema): WriterProperties {
   let builder = new parquet.WriterPropertiesBuilder()
     .setCompression(Compression.ZSTD)
     .setMaxRowGroupSize(ROW_GROUP_ROWS)
-    .setStatisticsEnabled(EnabledStatistics.Page)
+    .setStatisticsEnabled(EnabledStatistics.Chunk)
     .setKeyValueMetadata(new Map(schema.metadata))
   for (const { name, type } of schema.fields) {
     const text = type.toString()

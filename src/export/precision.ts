@@ -52,7 +52,7 @@ export async function writeTable(
   for (;;) {
     try {
       return await writeOutput(path, (output) => {
-        if (!output.regular) precision ??= measured(source, type, plan)
+        if (!output.regular && priceType !== 'float64') precision ??= measured(source, type, plan)
         return write(output, new TableWriting(source, plan, precision ?? precisionOf(plan, [])))
       })
     } catch (error) {
