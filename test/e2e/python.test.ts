@@ -1,16 +1,17 @@
 // What Python users get: polars and pyarrow read the exports as the log has them, and the quickstart runs on what `npm start` records.
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Decimal } from 'decimal.js'
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { ROOT, VENV_PYTHON } from '../../scripts/lib/paths.mjs'
 import { whyMissing } from '../../scripts/lib/set-up.mjs'
+import { writeParquetFile } from '../../src/export/parquet.ts'
 import { Log } from '../../src/open-log.ts'
 import type { BookView, QuoteView, TradeView } from '../../src/records/record-view.ts'
 import { tickforge } from '../helpers/command-line.ts'
-import { temporaryDirectory } from '../helpers/temporary.ts'
+import { sharedDirectory, temporaryDirectory } from '../helpers/temporary.ts'
 
 const run = promisify(execFile)
 const GOLDEN = join(ROOT, 'test/golden/v1/venues')
@@ -91,6 +92,34 @@ describe('exports in Python', () => {
         expect(plain(found.polars)).toEqual(plain(expected(type)))
       })
     }
+  }
+})
+
+describe('the Python examples of docs/EXPORT.md', () => {
+  const page = readFileSync(join(ROOT, 'docs/EXPORT.md'), 'utf8')
+  const blocks = [...page.matchAll(/^```python\n(.*?)^```$/gms)].map(([, code]) => code as string)
+  const folder = sharedDirectory()
+  beforeAll(files)
+
+  /** What the examples read: the trades of the golden log in all number types. */
+  async function files(): Promise<void> {
+    const log = new Log(GOLDEN)
+    const source = log.exportSource({})
+    await writeParquetFile(source, 'trade', join(folder, 'trades.parquet'))
+    for (const priceType of ['int64', 'float64'] as const)
+      await writeParquetFile(source, 'trade', join(folder, `trades-${priceType}.parquet`), { priceType })
+    log.close()
+  }
+
+  for (const [i, code] of blocks.entries()) {
+    it(`run: number ${i + 1}`, async (context) => {
+      if (!existsSync(VENV_PYTHON)) return context.skip(whyMissing('python') || 'there is no .venv')
+      const done = await run(VENV_PYTHON, ['-c', code], { cwd: folder }).catch((error: { stderr: string }) => error)
+      const missing = /ModuleNotFoundError: No module named '(\w+)'/.exec(done.stderr)
+      if (missing !== null) return context.skip(`${missing[1]} is not installed`)
+      expect(done).not.toBeInstanceOf(Error)
+      expect((done as { stdout: string }).stdout).not.toBe('')
+    })
   }
 })
 

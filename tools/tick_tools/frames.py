@@ -1,4 +1,4 @@
-"""Records as polars data frames, in the columns of TickForge's own exports. Needs polars; nothing else here does."""
+"""Records as polars data frames, in the main columns of TickForge's own exports. Needs polars; nothing else here does."""
 
 from __future__ import annotations
 
