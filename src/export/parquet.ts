@@ -100,7 +100,10 @@ function wasmBatches(parquet: ParquetModule, batch: RecordBatch): WasmBatch[] {
   }
 }
 
-/** Numbers are delta-encoded, which is both smaller and faster than dictionaries of values that seldom repeat. */
+/**
+ * Times and ids are delta-encoded, which is smaller and faster than dictionaries of values that seldom repeat. Prices and sizes repeat: in real
+ * books they take half the room in dictionaries.
+ */
 function properties(parquet: ParquetModule, schema: Schema): WriterProperties {
   const { Compression, Encoding, EnabledStatistics } = parquet
   let builder = new parquet.WriterPropertiesBuilder()
@@ -110,7 +113,7 @@ function properties(parquet: ParquetModule, schema: Schema): WriterProperties {
     .setKeyValueMetadata(new Map(schema.metadata))
   for (const { name, type } of schema.fields) {
     const text = type.toString()
-    const delta = /^(Timestamp|U?int|Decimal\[(\d|1[0-8])e)/i.test(text)
+    const delta = /^(Timestamp|Uint)/.test(text)
     if (delta) builder = builder.setColumnEncoding(name, Encoding.DELTA_BINARY_PACKED)
     if (text === 'Float64') builder = builder.setColumnEncoding(name, Encoding.BYTE_STREAM_SPLIT)
     if (delta || text === 'Float64') builder = builder.setColumnDictionaryEnabled(name, false)
