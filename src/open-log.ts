@@ -8,7 +8,7 @@ import { type DaySummary, summarize } from './log/summary.ts'
 import type { ColumnTableType, PriceType } from './native/binding.ts'
 import type { RecordView } from './records/record-view.ts'
 import { type Query, type ResolvedQuery, resolveQuery, type TimeInput, toTime } from './replay/query.ts'
-import { firstAt, type RecordBatch, replay, windows } from './replay/replay.ts'
+import { firstAt, pieces, type RecordBatch, replay, windows } from './replay/replay.ts'
 import { Tail, type TailQuery } from './tail/tail.ts'
 
 /** Blocks that an export maps at once. */
@@ -128,9 +128,9 @@ export class Log {
       *windows(): Generator<ExportWindow> {
         for (const [i, segment] of segments.entries()) {
           for (const window of windows(segment, { from, to }, EXPORT_WINDOW_BYTES)) {
-            const { buffer, payloads, area } = window
+            const { definitions } = window.area
             const journal = journals.indexOf(segment.file.journal)
-            yield { buffer, payloads, definitions: area.definitions, segment: i, journal }
+            for (const piece of pieces(window, { from, to })) yield { ...piece, definitions, segment: i, journal }
             progress((i + (window.first + window.count) / segment.blockCount) / segments.length)
           }
         }

@@ -11,6 +11,8 @@ export const SHIFT_MAX = 18
 /** The last text of each list is that of numbers without a name. */
 const NAMED = Uint8Array.from([TRADE_KINDS, CAUSES, RECORD_TYPES], (names) => names.length - 1)
 
+const ALWAYS = { from: -(2n ** 63n), to: 2n ** 63n - 1n }
+
 /** Turns windows into requests to the native extraction. */
 export interface ColumnPlan {
   readonly priceType: PriceType
@@ -103,7 +105,7 @@ function requests(
       known = definitions
       tables = shiftTables(definitions, indexOf, scales)
     }
-    const { from, to } = source
+    const { from, to } = window.isGap === true ? ALWAYS : source
     const { priceScale, sizeScale } = scales ?? { priceScale: 0, sizeScale: 0 }
     const place = { segment, journal, named: NAMED, priceScale, sizeScale }
     return { buffer, payloads, position: new Float64Array(4), from, to, ...place, ...tables }

@@ -11,6 +11,8 @@ export interface ExportWindow {
   /** Of the segment in `segments` of the source; and a number of its journal, from 0. */
   readonly segment: number
   readonly journal: number
+  /** A gap record in the place of what cannot be read: it is taken whatever its time. */
+  readonly isGap?: boolean
 }
 
 /** A range of a log. Every call of windows() goes through it from its beginning. */

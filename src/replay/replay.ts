@@ -17,6 +17,14 @@ interface PlacedGap {
   area: CellArea
 }
 
+/** Receive times: first inclusive, last exclusive. */
+type TimeRange = Pick<ResolvedQuery, 'from' | 'to'>
+
+/** Some of what cannot be read may have been received within the range. */
+function concerns(damage: Damage, { from, to }: TimeRange): boolean {
+  return damage.tsAfter >= from && damage.tsBefore < to
+}
+
 /** What a query wants of one segment. */
 class Filter extends RecordFilter {
   constructor(segment: Segment, query: ResolvedQuery) {
@@ -25,10 +33,9 @@ class Filter extends RecordFilter {
 
   /** Gaps for what cannot be read in front of or instead of a window's blocks, by the block that comes next. */
   gapsOf(window: Window): PlacedGap[] {
-    const { from, to, wanted } = this.query
-    if (window.damage.length === 0 || wanted[L.RecordType.gap] !== 1) return []
+    if (window.damage.length === 0 || this.query.wanted[L.RecordType.gap] !== 1) return []
     return window.damage
-      .filter(({ damage }) => damage.tsAfter >= from && damage.tsBefore < to)
+      .filter(({ damage }) => concerns(damage, this.query))
       .map(({ before, damage }) => ({ before, area: gapOf(damage) }))
   }
 }
@@ -248,6 +255,25 @@ function* merged(group: readonly Segment[], query: ResolvedQuery): Generator<Rec
       },
     }
   }
+}
+
+/** Whole blocks of a window, or the gap record for what cannot be read in front of the next ones. */
+export interface Piece extends Pick<Window, 'buffer' | 'payloads'> {
+  /** The gap record, which holds in the whole range of the query. */
+  readonly isGap: boolean
+}
+
+/** A window's blocks in order, with a gap record in every place where some cannot be read that may be of the query. */
+export function* pieces({ buffer, payloads, damage }: Window, query: TimeRange): Generator<Piece> {
+  let start = 0
+  for (const { before, damage: found } of damage.filter((placed) => concerns(placed.damage, query))) {
+    const end = before * PAYLOAD_FIELDS
+    if (end > start) yield { buffer, payloads: payloads.subarray(start, end), isGap: false }
+    start = end
+    const gap = gapOf(found).u8.buffer as ArrayBuffer
+    yield { buffer: gap, payloads: Float64Array.of(0, L.CELL_BYTES, Number(found.firstRecord)), isGap: true }
+  }
+  if (payloads.length > start) yield { buffer, payloads: payloads.subarray(start), isGap: false }
 }
 
 /** A gap record in the place of what cannot be read: a reader must not take what it reads for whole. */

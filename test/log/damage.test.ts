@@ -63,6 +63,20 @@ describe('a block in the middle that fails its CRC', () => {
     expect([gaps(0, 9), gaps(12, 15), gaps(0, 40), gaps(25, 40)]).toEqual([0, 1, 1, 0])
   })
 
+  it('is a row of exported gaps, and the next trade of an export is behind a gap', async () => {
+    const directory = await fiveBlocks()
+    damageBlock(directory, 2, 'payload')
+    const log = new Log(directory)
+    const gaps = await log.toArrow({ type: 'gap', from: NOON + 12n * SECOND, to: NOON + 15n * SECOND })
+    const [cause, record] = ['cause', 'record'].map((name) => [...(gaps.getChild(name) ?? [])])
+    expect([cause, record]).toEqual([['corrupt_block'], [12n]])
+    const trades = await log.toArrow({ type: 'trade' })
+    const [ids, quality] = ['trade_id', 'quality'].map((name) => [...(trades.getChild(name) ?? [])])
+    expect(ids).toEqual(SPARED.map(BigInt))
+    expect(quality).toEqual(SPARED.map((id) => (id === 20 ? 'after_gap' : 'ok')))
+    log.close()
+  })
+
   it('is a gap for every instrument, and not told where gaps are not asked for', async () => {
     const directory = await fiveBlocks()
     damageBlock(directory, 2, 'payload')
