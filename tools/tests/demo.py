@@ -39,7 +39,7 @@ def exports(directory: Path) -> None:
     from tick_tools.frames import to_polars
 
     (directory / "export").mkdir()
-    decimal = pa.decimal128(38, 5)
+    decimal = pa.decimal128(18, 5)
 
     def table(kind: str) -> Any:
         rows = to_polars(directory, kind)
