@@ -3,6 +3,7 @@ export { Client, type ClientOptions, type RecordPlace } from './client/client.ts
 export type { TradeFields } from './client/trade.ts'
 export type { Level } from './client/wire.ts'
 export { ERRORS, type ErrorCode, TickforgeError } from './errors.ts'
+export type { ExportSource, ExportWindow } from './export/source.ts'
 export {
   type CaptureFormat,
   type FileOutcome,
@@ -12,6 +13,7 @@ export {
   importCaptures,
 } from './import/import.ts'
 export { type VerifyReport, verify } from './log/verify.ts'
+export type { ColumnTableType, PriceType } from './native/binding.ts'
 export { Log, openLog, type TableQuery } from './open-log.ts'
 export type { SubscriptionState, SubscriptionStatus } from './recorder/delivery.ts'
 export { JoinedProducer, type JoinSettings } from './recorder/joined-producer.ts'

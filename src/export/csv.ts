@@ -21,7 +21,7 @@ type CellText = (row: number) => string
  */
 export async function writeCsvFile(source: ExportSource, type: ColumnTableType, path: string): Promise<number> {
   return writeOutput(path, async (output) => {
-    const written = path.endsWith('.gz') ? new GzipOutput(output) : output
+    const written = path.toLowerCase().endsWith('.gz') ? new GzipOutput(output) : output
     let rows = 0
     for (const text of csvText(source, type)) {
       rows += text.rows

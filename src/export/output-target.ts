@@ -19,6 +19,7 @@ export type OutputTarget =
  * the descriptor itself, whatever it is open on. Throws TF_USAGE for what cannot hold an export, and errors of the system.
  */
 export async function outputTarget(path: string): Promise<OutputTarget> {
+  if (path.endsWith('/')) throw refused(path, 'a directory')
   let at = resolve(path)
   for (let links = 0; links <= LINKS_MAX; links++) {
     const folder = await realpath(dirname(at))
@@ -43,8 +44,12 @@ async function targetAt(path: string, named: string): Promise<OutputTarget> {
   if (before === undefined || before.isFile()) return { kind: 'file', path, before }
   if (before.isFIFO() || before.isCharacterDevice()) return { kind: 'special', path }
   const what = before.isDirectory() ? 'a directory' : before.isSocket() ? 'a socket' : 'a block device'
-  throw new TickforgeError('TF_USAGE', `'${named}' is ${what}: an export needs a file, a pipe or a character device`, {
-    path: named,
+  throw refused(named, what)
+}
+
+function refused(path: string, what: string): TickforgeError {
+  return new TickforgeError('TF_USAGE', `'${path}' is ${what}: an export needs a file, a pipe or a character device`, {
+    path,
   })
 }
 

@@ -38,7 +38,8 @@ export function removeTemporaries(): void {
 export async function removeStale(path: string): Promise<void> {
   const folder = dirname(path)
   const prefix = prefixOf(path)
-  for (const name of await readdir(folder)) {
+  // Whoever may write into a directory need not be allowed to list it.
+  for (const name of await readdir(folder).catch(() => [])) {
     if (!name.startsWith(prefix)) continue
     const parts = /^(\d+)-(\d+)-([0-9a-f]{8})-\d+\.tmp$/.exec(name.slice(prefix.length))
     if (parts !== null && (await isStale(join(folder, name), parts))) await rm(join(folder, name), { force: true })

@@ -150,7 +150,8 @@ describe('what cannot hold an export', () => {
   it('is refused: a directory', async () => {
     mkdirSync(at('folder'))
     await expect(writeOutput(at('folder'), text('x'))).rejects.toMatchObject({ code: 'TF_USAGE', path: at('folder') })
-    await expect(writeOutput(`${at('folder')}/`, text('x'))).rejects.toMatchObject({ code: 'TF_USAGE' })
+    for (const path of [`${at('folder')}/`, `${at('none')}/`])
+      await expect(writeOutput(path, text('x'))).rejects.toMatchObject({ code: 'TF_USAGE' })
     expect(readdirSync(directory)).toEqual(['folder'])
   })
 
@@ -233,9 +234,9 @@ describe('a name that ends in .gz', () => {
         Array.from({ length: 40_000 }, (_, i) => trade({ price: BigInt(i) })),
       ),
     ])
-    await writeCsvFile(many, 'trade', at('out.csv.gz'))
+    await writeCsvFile(many, 'trade', at('out.csv.GZ'))
     await writeCsvFile(many, 'trade', at('out.csv'))
-    expect(gunzipSync(readFileSync(at('out.csv.gz'))).equals(readFileSync(at('out.csv')))).toBe(true)
+    expect(gunzipSync(readFileSync(at('out.csv.GZ'))).equals(readFileSync(at('out.csv')))).toBe(true)
   })
 
   it('is reported when the disk is full', async () => {
