@@ -9,10 +9,16 @@ import type { ExportSource } from './source.ts'
 
 type ParquetModule = typeof import('parquet-wasm')
 
-/** Rows of a row group, as DuckDB's own row groups have them. */
+/** About what DuckDB's own row groups have. */
 const ROW_GROUP_ROWS = 1 << 17
-/** Rows that are sorted at once: eight row groups. */
-const WINDOW_ROWS = 8 * ROW_GROUP_ROWS
+/** Row groups whose rows are sorted at once. */
+const SORTED_GROUPS = 8
+
+/** What writeParquetFile() can be asked for. */
+export interface ParquetFileOptions extends PriceOptions {
+  /** Rows of a row group, at least 128; default 131,072. Memory grows with it. */
+  readonly rowGroupRows?: number
+}
 
 /**
  * Writes records of one type as a Parquet file (zstd), row group after row group: memory does not depend on the length of the range. Every
@@ -23,36 +29,37 @@ export async function writeParquetFile(
   source: ExportSource,
   type: ColumnTableType,
   path: string,
-  options: PriceOptions = {},
+  options: ParquetFileOptions = {},
 ): Promise<number> {
   const parquet = await import('parquet-wasm')
-  const priceType = options.priceType ?? 'decimal'
+  const { priceType = 'decimal', rowGroupRows = ROW_GROUP_ROWS } = options
   return writeTable(source, type, path, priceType, async (output, table) => {
-    const columns = createColumns(type, WINDOW_ROWS, priceType)
+    const columns = createColumns(type, SORTED_GROUPS * rowGroupRows, priceType)
     const shape = new ArrowShape(type, table.plan, columns.columns(), table.precision)
     let rows = 0
     function* batches(): Generator<RecordBatch> {
       for (const filled of table.fill(reused(columns))) {
         rows += filled.rows
         filled.sortByInstrument()
-        yield* slices(shape.batch(filled, false))
+        yield* slices(shape.batch(filled, false), rowGroupRows)
       }
       if (rows === 0) yield shape.empty()
     }
-    for await (const chunk of encoded(parquet, shape.schema, batches())) await output.write([chunk])
+    for await (const chunk of encoded(batches(), parquet, properties(parquet, shape.schema, rowGroupRows)))
+      await output.write([chunk])
     return rows
   })
 }
 
-function* slices(batch: RecordBatch): Generator<RecordBatch> {
-  for (let row = 0; row < batch.numRows; row += ROW_GROUP_ROWS) yield batch.slice(row, row + ROW_GROUP_ROWS)
+function* slices(batch: RecordBatch, rows: number): Generator<RecordBatch> {
+  for (let row = 0; row < batch.numRows; row += rows) yield batch.slice(row, row + rows)
 }
 
 /** The bytes of a file. What `batches` throws is thrown. */
 async function* encoded(
-  parquet: ParquetModule,
-  schema: Schema,
   batches: Iterator<RecordBatch>,
+  parquet: ParquetModule,
+  writing: WriterProperties,
 ): AsyncGenerator<Uint8Array> {
   let failure: { error: unknown } | undefined
   let stopped = false
@@ -74,7 +81,7 @@ async function* encoded(
   )
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined
   try {
-    const bytes = await parquet.transformParquetStream(input, properties(parquet, schema))
+    const bytes = await parquet.transformParquetStream(input, writing)
     reader = (bytes as ReadableStream<Uint8Array>).getReader()
     for (;;) {
       const { done, value } = await reader.read()
@@ -104,11 +111,11 @@ function wasmBatches(parquet: ParquetModule, batch: RecordBatch): WasmBatch[] {
  * Times and ids are delta-encoded, which is smaller and faster than dictionaries of values that seldom repeat. Prices and sizes repeat: in real
  * books they take half the room in dictionaries.
  */
-function properties(parquet: ParquetModule, schema: Schema): WriterProperties {
+function properties(parquet: ParquetModule, schema: Schema, rowGroupRows: number): WriterProperties {
   const { Compression, Encoding, EnabledStatistics } = parquet
   let builder = new parquet.WriterPropertiesBuilder()
     .setCompression(Compression.ZSTD)
-    .setMaxRowGroupSize(ROW_GROUP_ROWS)
+    .setMaxRowGroupSize(rowGroupRows)
     .setStatisticsEnabled(EnabledStatistics.Chunk)
     .setKeyValueMetadata(new Map(schema.metadata))
   for (const { name, type } of schema.fields) {

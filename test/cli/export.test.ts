@@ -25,6 +25,18 @@ describe('tickforge export', () => {
     expect(readdirSync(directory)).toEqual([])
   })
 
+  it.each([
+    ['--type', 'text'],
+    ['--type', 'trade', '--format', 'xml'],
+    ['--type', 'trade', '--price', 'float32'],
+    ['--type', 'trade', '--format', 'csv', '--price', 'int64'],
+  ])('refuses %s %s %s %s', async (...options) => {
+    const directory = temporaryDirectory()
+    const done = await tickforge('export', GOLDEN, ...options, '--out', join(directory, 'x.csv'))
+    expect([done.code, done.stdout, readdirSync(directory)]).toEqual([2, '', []])
+    expect(done.stderr).toContain(options.at(-1))
+  })
+
   it('refuses a directory as --out', async () => {
     const directory = temporaryDirectory()
     mkdirSync(join(directory, 'x.csv'))

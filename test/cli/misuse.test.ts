@@ -48,8 +48,6 @@ const CASES: [code: ErrorCode, args: string, named: string][] = [
   ['TF_UNKNOWN_INSTRUMENT', 'replay @log --instrument binance:BTCUSDT,binance:ETHUSDT', 'binance:ETHUSDT'],
   ['TF_EMPTY_RANGE', 'replay @log --from 2024-08-10', 'the log holds 2024-08-08T'],
   ['TF_EMPTY_RANGE', 'replay @log --to 2024-08-08', 'the log holds 2024-08-08T'],
-  ['TF_USAGE', 'export @log --type gap --out @empty/out', 'gap'],
-  ['TF_USAGE', 'export @log --type trade --format xml --out @empty/out', 'xml'],
   ['TF_UNKNOWN_VENUE', 'simulate --venue mtgox', 'mtgox'],
 ]
 

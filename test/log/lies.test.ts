@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writ
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { asTickforgeError } from '../../src/errors.ts'
-import { createColumns, fillColumns } from '../../src/export/columns.ts'
+import { createColumns, fillColumns, reused } from '../../src/export/columns.ts'
 import { csvText } from '../../src/export/csv.ts'
 import { tablePlan } from '../../src/export/plan.ts'
 import { verify } from '../../src/log/verify.ts'
@@ -38,8 +38,8 @@ function recordsOf(payload: Buffer): number[] {
 /** Rows of a table with columns of decimals. */
 function tableRows(log: Log, type: 'trade' | 'quote' | 'book'): number {
   const source = log.exportSource({})
-  const columns = createColumns(type, 1 << 12)
-  const filled = fillColumns(source, tablePlan(source), () => columns)
+  const columns = createColumns(type, 1 << 12, 'decimal')
+  const filled = fillColumns(source, tablePlan(source, 'decimal'), reused(columns))
   return [...filled].reduce((sum, { rows }) => sum + rows, 0)
 }
 

@@ -74,8 +74,8 @@ export function addExport(program: Command): void {
       })
       if (toStdout) return
       if (options.json === true)
-        return printJson({ file: options.out, format, type: options.type, rows, seconds, damaged })
-      await print(`${options.out}: ${count(rows)} rows\n`)
+        await printJson({ file: options.out, format, type: options.type, rows, seconds, damaged })
+      else await print(`${options.out}: ${count(rows)} rows\n`)
     })
 }
 
