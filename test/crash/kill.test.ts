@@ -99,6 +99,22 @@ describe(`a recorder that is killed ${ROUNDS} times (seed ${SEED})`, () => {
     }
   }
 
+  /** Waits until trades, quotes and books of both venues were recorded since `from`: a recorder that ends before tells of them. */
+  async function heardOfAll(child: ChildProcess, from: bigint): Promise<void> {
+    const until = performance.now() + ROUND_TIMEOUT_MS
+    for (;;) {
+      const log = new Log(directory)
+      const heard = new Set<string>()
+      for (const batch of log.replay({ from, types: ['trade', 'quote', 'book'] }))
+        for (const record of batch) heard.add(`${record.type} ${record.instrument}`)
+      log.close()
+      if (heard.size === 6) return
+      if (child.exitCode !== null) throw new Error(`the recorder ended with ${child.exitCode}:\n${errors}`)
+      if (performance.now() > until) throw new Error(`only ${[...heard].join(', ')} came:\n${errors}`)
+      await sleep(20)
+    }
+  }
+
   it('loses nothing that was durable, recovers by itself every time, and verifies', {
     timeout: (ROUNDS + 2) * ROUND_TIMEOUT_MS,
   }, async () => {
@@ -121,8 +137,10 @@ describe(`a recorder that is killed ${ROUNDS} times (seed ${SEED})`, () => {
       )
     }
 
+    const from = BigInt(Date.now()) * 1_000_000n
     const child = start()
     await recording(child, 200n)
+    await heardOfAll(child, from)
     child.kill('SIGINT')
     await exited(child)
     expect(child.exitCode, errors).toBe(0)
