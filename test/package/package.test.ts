@@ -135,11 +135,11 @@ describe('a machine without a prebuilt core', () => {
   it('names at first use what is needed', async () => {
     const { directory: source, path } = made(installed)
     other = new Project(join(directory, 'other'), path)
-    for (const name of ['node_modules', 'session.mjs']) {
+    for (const name of ['node_modules', 'session.mjs', 'data']) {
       cpSync(join(source, name), join(other.directory, name), { recursive: true, verbatimSymlinks: true })
     }
     rmSync(join(other.directory, 'node_modules/tickforge/prebuilds'), { recursive: true })
-    const { code, stderr } = await other.run('npx', ['tickforge', 'verify', '.'])
+    const { code, stderr } = await other.run('npx', ['tickforge', 'verify', 'data'])
     expect(code, stderr).toBe(3)
     expect(stderr).toMatch(/TF_NATIVE_MISSING[\s\S]*npx tickforge-build[\s\S]*liburing/)
   })
@@ -157,6 +157,7 @@ describe('a machine without a prebuilt core', () => {
   })
 
   it('records with the core that was built', async () => {
+    rmSync(join(made(other).directory, 'data'), { recursive: true })
     const session = await made(other).run('node', ['session.mjs'])
     expect(session.code, session.stderr).toBe(0)
     expect(JSON.parse(session.stdout)).toMatchObject({ ok: true, verified: true })

@@ -11,9 +11,10 @@ const command = (...args) => execFileSync(tickforge, args, { encoding: 'utf8' })
 const exchange = spawn(tickforge, ['simulate', '--venue', 'binance', '--port', '0', '--seed', '7', '--json'], {
   stdio: ['ignore', 'pipe', 'inherit'],
 })
-exchange.once('exit', (code) => {
-  if (code !== null) throw new Error(`the exchange server ended with exit code ${code}`)
-})
+const onExit = (code, signal) => {
+  throw new Error(`the exchange server ended with ${code ?? signal}`)
+}
+exchange.once('exit', onExit)
 const [text] = await once(exchange.stdout.setEncoding('utf8'), 'data')
 const { endpoints } = JSON.parse(text)
 try {
@@ -26,7 +27,7 @@ try {
   while (recorder.status().watermarks.durable < 200n) await new Promise((resolve) => setTimeout(resolve, 20))
   await recorder.stop()
 } finally {
-  exchange.kill()
+  exchange.off('exit', onExit).kill()
 }
 
 const log = await openLog('data')
