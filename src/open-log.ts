@@ -7,6 +7,7 @@ import { type Damage, Segment } from './log/segment.ts'
 import { type DaySummary, summarize } from './log/summary.ts'
 import type { ColumnTableType, PriceType } from './native/binding.ts'
 import type { RecordView } from './records/record-view.ts'
+import { type BookStep, books } from './replay/books.ts'
 import { type Query, type ResolvedQuery, resolveQuery, type TimeInput, toTime } from './replay/query.ts'
 import { firstAt, pieces, type RecordBatch, replay, windows } from './replay/replay.ts'
 import { Tail, type TailQuery } from './tail/tail.ts'
@@ -78,6 +79,21 @@ export class Log {
       [Symbol.iterator]: () => replay(segments, resolved),
       async *[Symbol.asyncIterator]() {
         for (const batch of replay(segments, resolved)) yield batch
+      },
+    }
+  }
+
+  /**
+   * The books of a range, one step after each whole book event of the instruments, in order of receipt. A step's `book` is valid until
+   * the next step. Reads from the beginning of the log, whatever `from` is, so that the first step is right. Throws as replay() does.
+   */
+  books(query: Omit<Query, 'types'> = {}): AsyncIterable<BookStep> & Iterable<BookStep> {
+    const resolved = this.resolve(query)
+    const segments = this.segments
+    return {
+      [Symbol.iterator]: () => books(segments, resolved),
+      async *[Symbol.asyncIterator]() {
+        for (const step of books(segments, resolved)) yield step
       },
     }
   }

@@ -67,6 +67,11 @@ export class BookBuilder {
     this.book.setDecimals(rules.priceDecimals, rules.sizeDecimals)
   }
 
+  /** A snapshot is in the book, and no update has followed on it yet. */
+  get waitsForJoin(): boolean {
+    return this.#snapshot !== undefined
+  }
+
   /** A newer definition is in force for the records that follow. Its integrity rule must be the same. */
   define(rules: BookRules): void {
     if (rules.integrity !== this.#rules.integrity) throw new RangeError('the integrity rule of a book in use changes')

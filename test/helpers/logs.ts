@@ -89,6 +89,30 @@ export class HandWriter {
     return this
   }
 
+  /** A book event of one bid and one ask; prices in hundredths, a size of 1. */
+  book(
+    ts: bigint,
+    instrument: number,
+    ids: [first: number, last: number],
+    prices: [bid: number, ask: number],
+    flags = 0,
+  ): this {
+    const { writer } = this.journal
+    this.#begin(ts)
+    const at = writer.begin(L.RecordType.book, 2, L.Flag.last | flags, instrument, ...words(ts))
+    writer.put64(at, L.BOOK_FIRST_UPDATE_ID, ids[0], 0)
+    writer.put64(at, L.BOOK_LAST_UPDATE_ID, ids[1], 0)
+    writer.putNoId(at, L.BOOK_PREVIOUS_UPDATE_ID)
+    writer.put16(at, L.BOOK_BID_COUNT, 1)
+    writer.put16(at, L.BOOK_ASK_COUNT, 1)
+    for (const [i, price] of prices.entries()) {
+      writer.put64(at, L.CELL_BYTES + i * L.LEVEL_BYTES, price, 0)
+      writer.put64(at, L.CELL_BYTES + i * L.LEVEL_BYTES + 8, 1, 0)
+    }
+    writer.endFrame()
+    return this
+  }
+
   text(ts: bigint, bytes: string): this {
     const { writer } = this.journal
     this.#begin(ts)

@@ -69,7 +69,7 @@ const SRC_LAYERS: Record<string, string[]> = {
   feeds: ['integrity', ...FACTS],
   native: FACTS,
   log: ['native', 'integrity', ...FACTS],
-  replay: ['log', ...FACTS],
+  replay: ['log', 'integrity', ...FACTS],
   // The same records as replay, while they are being recorded.
   tail: ['replay', 'native', ...FACTS],
   export: ['replay', 'log', 'native', ...FACTS],
