@@ -12,7 +12,6 @@ export {
   type ImportReport,
   importCaptures,
 } from './import/import.ts'
-export { type CaptureFormat, type ImportOptions, type ImportReport, importCaptures } from './import/import.ts'
 export { BookBuilder, type BookFields, type BookRules } from './integrity/book-builder.ts'
 export { type BookLevel, type BookSide, OrderBook } from './integrity/order-book.ts'
 export { type VerifyReport, verify } from './log/verify.ts'

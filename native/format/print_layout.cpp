@@ -59,6 +59,7 @@ int main() {
   enumeration("Flag", {{"maybeBadBook", kFlagMaybeBadBook},
                        {"badTsRecv", kFlagBadTsRecv},
                        {"snapshot", kFlagSnapshot},
+                       {"top", kFlagTop},
                        {"last", kFlagLast},
                        {"buy", kFlagBuy},
                        {"sell", kFlagSell},

@@ -54,6 +54,7 @@ enum RecordFlag : std::uint16_t {
   kFlagMaybeBadBook = 0x0004,  // a gap is open: the book built from this may be wrong
   kFlagBadTsRecv = 0x0008,     // ts_recv is not a clock reading of ours (an import without one)
   kFlagSnapshot = 0x0020,      // a whole book or state, not a change
+  kFlagTop = 0x0040,           // only the best levels, beside the book that changes build
   kFlagLast = 0x0080,          // last record of one venue event; unset on all but the last part of a split one
   kFlagBuy = 0x0100,           // aggressor side of a trade is the buyer
   kFlagSell = 0x0200,          // aggressor side of a trade is the seller

@@ -90,6 +90,8 @@ export class BookBuilder {
 
   /** Takes the next book record; returns inSync. */
   record(fields: BookFields): boolean {
+    // The best levels alone are a book of their own.
+    if ((fields.flags & Flag.top) !== 0) return this.inSync
     const start = !this.#inEvent
     const end = (fields.flags & Flag.last) !== 0
     if ((fields.flags & Flag.snapshot) === 0) this.#update(fields, start, end)
@@ -155,12 +157,11 @@ export class BookBuilder {
   }
 
   #streamSnapshot(fields: BookFields, start: boolean, end: boolean): void {
-    if (start) {
-      this.gap()
-      this.#continuity?.update(fields.first, fields.last, fields.previous)
-    }
+    if (start) this.gap()
     this.#apply(fields, end)
-    this.inSync = end && (fields.flags & Flag.maybeBadBook) === 0
+    if (!end || (fields.flags & Flag.maybeBadBook) !== 0) return
+    this.#continuity?.streamSnapshot(fields.last)
+    this.inSync = true
   }
 
   #apply(fields: BookFields, end: boolean): void {

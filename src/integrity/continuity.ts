@@ -26,7 +26,8 @@ interface Update {
  *   last id is at least S; the update before that must end at S or before. (The venue asks for "first <= S <= last",
  *   which is narrower: ids are shared by all symbols, so a snapshot can also lie between two updates of its symbol.)
  *
- * A snapshot that is too old to join is no break: nothing is missing from the updates. Another one is needed.
+ * A snapshot that is too old to join is no break: nothing is missing from the updates. Another one is needed. A snapshot of the
+ * stream itself begins the chain (FORMAT.md, Continuity).
  */
 export class BookContinuity {
   /** Comparisons made, of updates and of snapshots that joined, and how many updates did not follow. */
@@ -41,6 +42,8 @@ export class BookContinuity {
   #last = NONE_U64
   #history: Update[] = []
   #snapshot = NONE_U64
+  /** The newest update, while the history is not needed. */
+  readonly #newest: Update = { first: NONE_U64, last: NONE_U64, previous: NONE_U64 }
 
   constructor(rule: Integrity) {
     this.#rule = rule
@@ -79,7 +82,12 @@ export class BookContinuity {
       this.#history = []
       this.#snapshot = NONE_U64
     }
-    if (this.joined && this.#snapshot === NONE_U64) return missing
+    if (this.joined && this.#snapshot === NONE_U64) {
+      this.#newest.first = first
+      this.#newest.last = last
+      this.#newest.previous = previous
+      return missing
+    }
     if (this.#history.length === HISTORY_MAX) this.#history.splice(0, HISTORY_MAX / 2)
     this.#history.push({ first, last, previous })
     return missing ?? this.#join()
@@ -90,7 +98,20 @@ export class BookContinuity {
     // Behind a book that is joined, an older snapshot proves nothing that is not proven.
     if (this.joined && id < this.#last) return undefined
     this.#snapshot = id
+    // It may be as new as the last update.
+    if (this.joined && this.#history.length === 0 && this.#newest.last !== NONE_U64)
+      this.#history.push({ ...this.#newest })
     return this.#join()
+  }
+
+  /**
+   * Takes a whole book of the stream: it begins the chain, and needs no join. The next update is compared with it; without an
+   * id (NONE_U64) the next update only gives the first number.
+   */
+  streamSnapshot(last: bigint): void {
+    this.reset()
+    this.#last = last
+    this.joined = true
   }
 
   /** A gap is on record: what follows starts anew. */
@@ -98,6 +119,7 @@ export class BookContinuity {
     this.#last = NONE_U64
     this.#history = []
     this.#snapshot = NONE_U64
+    this.#newest.last = NONE_U64
     this.joined = false
   }
 

@@ -29,6 +29,8 @@ const OF_FRAMES: ReadonlySet<number> = new Set([
 
 /** One book of one connection. */
 interface BookState {
+  /** The connection has carried an update of the book. */
+  carried: boolean
   key: string
   integrity: L.Integrity
   continuity: BookContinuity | undefined
@@ -100,6 +102,8 @@ export class RecordChecks {
     const definition = area.definitions[area.u32[(at + L.HEAD_INSTRUMENT) >> 2] as number]
     if (definition === undefined) return
     const flags = area.u16[(at + L.HEAD_FLAGS) >> 1] as number
+    // The best levels alone are a book of their own: they say nothing of the one that changes build.
+    if ((flags & L.Flag.top) !== 0) return
     const state = bookState(connection, definition)
     if (connection.doubtful === frameOf(area, at) && state.checksum !== undefined) state.checksum.snapshot = 'lost'
     if (state.continuity !== undefined && (flags & L.Flag.last) !== 0)
@@ -111,15 +115,20 @@ export class RecordChecks {
     const id = (offset: number): bigint => area.u64[(at + offset) >> 3] as bigint
     const last = id(L.BOOK_LAST_UPDATE_ID)
     if ((flags & L.Flag.snapshot) !== 0) {
-      if ((flags & L.Flag.rest) === 0) return
+      if ((flags & L.Flag.rest) === 0) {
+        state.continuity?.streamSnapshot(last)
+        return
+      }
       const number = connectionOf(area, at)
-      const concerned = number === 0 ? [...this.#connections.values()].map((c) => c.books.get(definition.key)) : [state]
+      const all = [...this.#connections.values()].map(({ books }) => books.get(definition.key))
+      const concerned = number === 0 ? all.filter((one) => one?.carried === true) : [state]
       for (const one of concerned) {
         const joining = one?.continuity
         if (joining !== undefined) this.#count(joining, state.key, () => joining.snapshot(last))
       }
       return
     }
+    state.carried = true
     const continuity = state.continuity as BookContinuity
     this.#count(continuity, state.key, () =>
       continuity.update(id(L.BOOK_FIRST_UPDATE_ID), last, id(L.BOOK_PREVIOUS_UPDATE_ID)),
@@ -276,7 +285,13 @@ function newConnection(numbered: boolean): ConnectionChecks {
 function bookState(connection: ConnectionChecks, definition: InstrumentDefinition): BookState {
   let state = connection.books.get(definition.key)
   if (state === undefined) {
-    state = { key: definition.key, integrity: L.Integrity.none, continuity: undefined, checksum: undefined }
+    state = {
+      key: definition.key,
+      carried: false,
+      integrity: L.Integrity.none,
+      continuity: undefined,
+      checksum: undefined,
+    }
     connection.books.set(definition.key, state)
   }
   const { integrity } = definition

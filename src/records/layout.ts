@@ -35,6 +35,7 @@ export const Flag = {
   maybeBadBook: 4,
   badTsRecv: 8,
   snapshot: 32,
+  top: 64,
   last: 128,
   buy: 256,
   sell: 512,

@@ -413,7 +413,7 @@ describe('the best levels of a partial stream', () => {
   it('of spot are a snapshot of the symbol in the stream’s name', () => {
     const harness = new Harness('binance').frame({ stream: 'btcusdt@depth5@100ms', data: top })
     expect(books(harness)[0]).toMatchObject({
-      flags: Flag.snapshot | Flag.last,
+      flags: Flag.snapshot | Flag.top | Flag.last,
       book: { last: 160n, first: undefined },
     })
     expect(ofType(harness.records(), 'instrument')[0]?.definition.symbol).toBe('BTCUSDT')

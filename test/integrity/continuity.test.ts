@@ -166,6 +166,44 @@ describe('BookContinuity of previous ids', () => {
   })
 })
 
+describe('a snapshot in the stream', () => {
+  const rules = [Integrity.range, Integrity.previous]
+  const next = (last: bigint): [bigint, bigint, bigint] => [last + 1n, last + 5n, last]
+
+  it.each(rules)('begins the chain of rule %i, whatever came before, and needs no join', (rule) => {
+    const continuity = new BookContinuity(rule)
+    continuity.update(...next(0n))
+    continuity.streamSnapshot(500n)
+    expect({ joined: continuity.joined, needs: continuity.needsSnapshot, last: continuity.last }).toEqual({
+      joined: true,
+      needs: false,
+      last: 500n,
+    })
+    expect(continuity.update(...next(500n))).toBeUndefined()
+    expect(continuity.update(...next(600n))).toEqual(
+      rule === Integrity.range ? { expected: 506n, received: 601n } : { expected: 505n, received: 600n },
+    )
+    expect({ checked: continuity.checked, broken: continuity.broken }).toEqual({ checked: 2, broken: 1 })
+  })
+
+  it.each(rules)('without an id lets the next update of rule %i give the first number', (rule) => {
+    const continuity = new BookContinuity(rule)
+    continuity.update(...next(0n))
+    continuity.streamSnapshot(NONE_U64)
+    expect([continuity.update(...next(90n)), continuity.update(...next(95n))]).toEqual([undefined, undefined])
+    expect({ checked: continuity.checked, broken: continuity.broken }).toEqual({ checked: 1, broken: 0 })
+  })
+
+  it.each(rules)('forgets a snapshot of rule %i that waits', (rule) => {
+    const continuity = new BookContinuity(rule)
+    continuity.update(...next(0n))
+    continuity.snapshot(120n)
+    continuity.streamSnapshot(100n)
+    continuity.update(...next(100n))
+    expect({ checked: continuity.checked, stale: continuity.stale }).toEqual({ checked: 1, stale: 0 })
+  })
+})
+
 describe('SequenceContinuity', () => {
   it('expects each number to be the one before plus one', () => {
     const connection = new SequenceContinuity()

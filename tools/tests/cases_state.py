@@ -8,7 +8,7 @@ from zlib import crc32
 
 import writer
 from cases import BLOCK, case, diff, sequence, snapshot, started
-from writer import COPY, LAST, NONE_U64, REST, SNAPSHOT, Log, book, connection, frame, gap, instrument, segment_start
+from writer import COPY, LAST, NONE_U64, REST, SNAPSHOT, TOP, Log, book, connection, frame, gap, instrument, segment_start
 
 NIGHT = 86_400 * 10**9
 NO_IDS = (NONE_U64, NONE_U64, NONE_U64)
@@ -110,6 +110,44 @@ _JOINS = {
 for _name, _records in _JOINS.items():
     sequence(f"range, snapshot: {_name}", *_records)
     sequence(f"previous, snapshot: {_name}", *chained(_records), integrity=2)
+
+
+def whole(last: int, *, conn: int = 1, flags: int = LAST | SNAPSHOT) -> bytes:
+    """A snapshot that came in the stream."""
+    return snapshot(last, conn=conn, flags=flags)
+
+
+_IN_BAND = {
+    "first of all": [whole(100), diff(101, 103), diff(104, 105)],
+    "first of all, then a skip": [whole(100), diff(103, 104), diff(105, 106)],
+    "in mid-stream": [diff(1, 5), diff(6, 9), whole(500), diff(501, 502), diff(503, 504)],
+    "in mid-stream, behind a skip": [diff(1, 5), whole(500), diff(503, 504), diff(505, 506)],
+    "with the last update's id": [diff(1, 5), whole(5), diff(6, 9)],
+    "older than the last update": [diff(1, 5), diff(6, 9), whole(5), diff(6, 9), diff(10, 11)],
+    "without an id": [diff(1, 5), whole(NONE_U64), diff(90, 95), diff(96, 97)],
+    "two": [whole(100), whole(200), diff(201, 205)],
+    "twice the same": [diff(90, 100), whole(100), whole(100), diff(101, 105)],
+    "during a gap": [diff(1, 5), gap(1, number=1, at=frame(1, 2)), whole(100), diff(101, 102)],
+    "before a gap": [whole(100), gap(1, number=1, at=frame(1, 2)), diff(300, 301)],
+    "of another connection": [diff(1, 5), whole(500, conn=2), diff(6, 9), diff(501, 502, conn=2)],
+    "in parts": [diff(1, 5), whole(500, flags=SNAPSHOT), diff(6, 7, flags=0), whole(500), diff(501, 502)],
+    "forgets a snapshot that waits": [diff(90, 95), snapshot(120), whole(100), diff(101, 125)],
+    "then one of REST": [whole(100), diff(101, 103), snapshot(102), snapshot(103), diff(104, 105)],
+    "then one of REST that is ahead": [whole(100), diff(101, 103), snapshot(110), diff(104, 112)],
+    "then one of REST, before any update": [whole(100), snapshot(100), snapshot(90), diff(101, 105)],
+    "of the best levels alone": [diff(1, 5), whole(300, flags=LAST | SNAPSHOT | TOP), diff(6, 9), diff(10, 11)],
+    "of the best levels, while one waits": [
+        *(diff(90, 95), snapshot(100), whole(97, flags=LAST | SNAPSHOT | TOP), diff(96, 105)),
+    ],
+    "behind an open": [diff(1, 5), connection(1), whole(100), diff(101, 102)],
+}
+for _name, _records in _IN_BAND.items():
+    sequence(f"range, in band: {_name}", *_records)
+    sequence(f"previous, in band: {_name}", *chained(_records), integrity=2)
+    sequence(f"no rule, in band: {_name}", *_records, integrity=0)
+sequence("previous, in band: good", whole(100), diff(105, 110, 100), diff(120, 130, 110), integrity=2)
+sequence("previous, in band: skip", whole(100), diff(105, 110, 99), diff(120, 130, 110), integrity=2)
+sequence("numbered connection, in band", whole(7), diff(NONE_U64, 8), whole(9), whole(11), integrity=3, numbered=1)
 sequence("previous: good", diff(1, 5, 0), diff(8, 9, 5), diff(20, 30, 9), integrity=2)
 sequence("previous: skip", diff(1, 5, 0), diff(6, 9, 4), diff(20, 30, 9), integrity=2)
 sequence("previous: none", diff(1, 5, 0), diff(6, 9), diff(20, 30, 9), integrity=2)

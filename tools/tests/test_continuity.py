@@ -10,6 +10,7 @@ from writer import (
     NONE_U64,
     REST,
     SNAPSHOT,
+    TOP,
     Log,
     book,
     connection,
@@ -47,13 +48,16 @@ def diff(
 
 
 def snapshot(last: int, *, conn: int = 0, flags: int = SNAP) -> bytes:
-    return book(1, (NONE_U64, last, NONE_U64), [(100, 1)], flags=flags, at=frame(conn, last))
+    return book(1, (NONE_U64, last, NONE_U64), [(100, 1)], flags=flags, at=frame(conn, min(last, 999)))
 
 
 @pytest.mark.parametrize(
     ("records", "expected"),
     [
         ([diff(1, 5), diff(6, 9), diff(10, 10)], (2, 0)),
+        ([diff(1, 5), snapshot(500, conn=1, flags=LAST | SNAPSHOT), diff(501, 502), diff(504, 505)], (2, 1)),
+        ([diff(1, 5), snapshot(NONE_U64, conn=1, flags=LAST | SNAPSHOT), diff(90, 95), diff(96, 97)], (1, 0)),
+        ([diff(1, 5), snapshot(300, conn=1, flags=LAST | SNAPSHOT | TOP), diff(6, 9)], (1, 0)),
         ([diff(1, 5), diff(7, 9)], (1, 1)),
         ([diff(1, 5), diff(5, 9)], (1, 1)),
         ([diff(1, 5), diff(6, 9, conn=2), diff(6, 9)], (1, 0)),
@@ -68,6 +72,9 @@ def snapshot(last: int, *, conn: int = 0, flags: int = SNAP) -> bytes:
     ],
     ids=[
         "good",
+        "snapshot in the stream",
+        "snapshot in the stream without an id",
+        "best levels in the stream",
         "skip",
         "overlap",
         "two connections",

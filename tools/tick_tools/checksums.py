@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from heapq import nlargest, nsmallest
 from zlib import crc32
 
-from .records import Book, Instrument, Level, Quote, Record, Text, Trade
+from .records import TOP, Book, Instrument, Level, Quote, Record, Text, Trade
 from .resets import Reset
 
 KRAKEN10 = 1
@@ -60,7 +60,7 @@ class Checksums:
         """Take the next record of the journal."""
         if self._damaged and isinstance(record, (Trade, Quote, Book, Text)):
             self._first_frames.setdefault(record.connection, record.frame)
-        if isinstance(record, Book) and record.definition:
+        if isinstance(record, Book) and record.definition and not record.flags & TOP:
             self._on_book(record, record.definition)
 
     def _on_book(self, event: Book, definition: Instrument) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from .records import REST, Book, Connection, Quote, Record, Text, Trade
+from .records import REST, TOP, Book, Connection, Quote, Record, Text, Trade
 from .resets import CONNECTION_OPEN, Reset
 
 RANGE = 1
@@ -24,15 +24,13 @@ class _Stream:
     """The updates of one instrument on one connection since the state began."""
 
     history: deque[Update] = field(default_factory=lambda: deque(maxlen=_HISTORY))
+    last_id: int | None = None
+    """Of the update before, or of the snapshot of the stream that began the chain."""
     waiting: int | None = None
     joined: bool = False
     rule: int = 0
     carried: bool = False
     """Whether the connection has carried an update of the instrument, before the state began or after."""
-
-    @property
-    def last_id(self) -> int | None:
-        return self.history[-1][1] if self.history else None
 
 
 class Continuity:
@@ -90,12 +88,22 @@ class Continuity:
         self._sequences[record.connection] = (record.frame, sequence)
 
     def _on_book(self, book: Book, name: str, rule: int) -> None:
-        if book.last_update_id is None:
+        if book.flags & TOP:
             return
-        if not book.snapshot:
+        if book.snapshot and not book.flags & REST:
+            self._begin(book, name, rule)
+        elif book.last_update_id is None:
+            return
+        elif not book.snapshot:
             self._on_update(book, name, rule, book.last_update_id)
-        elif book.flags & REST and rule in _UPDATE_RULES:
+        elif rule in _UPDATE_RULES:
             self._on_snapshot(book, name, rule, book.last_update_id)
+
+    def _begin(self, book: Book, name: str, rule: int) -> None:
+        """Start the chain anew with a snapshot of the stream, which needs no join."""
+        before = self._stream(book, name, rule)
+        stream = _Stream(rule=rule, carried=before.carried, last_id=book.last_update_id, joined=True)
+        self._streams[(book.connection, name)] = stream
 
     def _on_update(self, book: Book, name: str, rule: int, last_id: int) -> None:
         stream = self._stream(book, name, rule)
@@ -108,6 +116,7 @@ class Continuity:
                 stream.joined, stream.waiting = False, None
                 stream.history.clear()
         stream.history.append(update)
+        stream.last_id = last_id
         stream.carried = True
         if stream.waiting is not None and rule in _UPDATE_RULES and _reaches(update, stream.waiting, rule):
             self._join(stream, update, stream.waiting, rule)

@@ -13,6 +13,7 @@ NONE_U64 = (1 << 64) - 1
 MAYBE_BAD_BOOK = 0x0004
 BAD_TS_RECV = 0x0008
 SNAPSHOT = 0x0020
+TOP = 0x0040
 LAST = 0x0080
 BUY = 0x0100
 SELL = 0x0200
@@ -59,6 +60,7 @@ FLAG_NAMES = {
     MAYBE_BAD_BOOK: "maybe_bad_book",
     BAD_TS_RECV: "bad_ts_recv",
     SNAPSHOT: "snapshot",
+    TOP: "top",
     LAST: "last",
     BUY: "buy",
     SELL: "sell",

@@ -153,7 +153,7 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
         return this.#aggTrade(connection)
       case 'partialDepth':
         if (this.#market.futures) return this.#update(connection, true)
-        this.#snapshot(connection, this.#stream?.symbol as SymbolState, Flag.snapshot)
+        this.#snapshot(connection, this.#stream?.symbol as SymbolState, Flag.snapshot | Flag.top)
         return READ
       case 'serverShutdown':
         this.#end()
@@ -324,7 +324,7 @@ export class BinanceNormalizer extends FrameNormalizer<BinanceConnection> {
     if (missing !== undefined) {
       this.gap(number, GapCause.sequence, RecordType.book, missing, symbol.lastLow, symbol.lastHigh)
     }
-    this.#beginBook(number, whole ? Flag.snapshot : 0)
+    this.#beginBook(number, whole ? Flag.snapshot | Flag.top : 0)
     book.setIds(first, last, previous)
     this.#levels(instrument, K.b, K.a)
     this.#end()
