@@ -7,7 +7,7 @@ import { type Damage, Segment } from './log/segment.ts'
 import { type DaySummary, summarize } from './log/summary.ts'
 import type { ColumnTableType, PriceType } from './native/binding.ts'
 import type { RecordView } from './records/record-view.ts'
-import { type BookStep, books } from './replay/books.ts'
+import { type BookStep, type BooksQuery, books, checkDepth } from './replay/books.ts'
 import { type Query, type ResolvedQuery, resolveQuery, type TimeInput, toTime } from './replay/query.ts'
 import { firstAt, pieces, type RecordBatch, replay, windows } from './replay/replay.ts'
 import { Tail, type TailQuery } from './tail/tail.ts'
@@ -84,16 +84,19 @@ export class Log {
   }
 
   /**
-   * The books of a range, one step after each whole book event of the instruments, in order of receipt. A step's `book` is valid until
-   * the next step. Reads from the beginning of the log, whatever `from` is, so that the first step is right. Throws as replay() does.
+   * The books of a range: a step after each whole book event of the instruments, and one when a book ceases to be right, in order of
+   * receipt. Snapshots from REST are joined with the updates around them, which may stand before them in the log. A step's `book` is
+   * valid until the next step; `copy()` keeps it. For the first step the records before `from` are read, back to where its book began.
+   * Throws TF_USAGE for a wrong depth, and as replay() does.
    */
-  books(query: Omit<Query, 'types'> = {}): AsyncIterable<BookStep> & Iterable<BookStep> {
+  books({ depth, ...query }: BooksQuery = {}): AsyncIterable<BookStep> & Iterable<BookStep> {
+    const levels = checkDepth(depth)
     const resolved = this.resolve(query)
     const segments = this.segments
     return {
-      [Symbol.iterator]: () => books(segments, resolved),
+      [Symbol.iterator]: () => books(segments, resolved, levels),
       async *[Symbol.asyncIterator]() {
-        for (const step of books(segments, resolved)) yield step
+        for (const step of books(segments, resolved, levels)) yield step
       },
     }
   }

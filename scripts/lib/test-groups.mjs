@@ -9,6 +9,7 @@ export const GROUPS = {
     'test/feeds/*-capture.test.ts',
     'test/feeds/*-captures.test.ts',
     'test/import/captures.test.ts',
+    'test/replay/*-captures.test.ts',
     'test/e2e/captures.test.ts',
     'test/e2e/playback.test.ts',
   ],

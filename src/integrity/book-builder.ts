@@ -1,6 +1,6 @@
 // Builds a book from stored book records and says when it can be trusted. The feeds report gaps; this is their reader's
 // side: joining a REST snapshot with the updates around it, forgetting what a gap made doubtful.
-import { Flag, Integrity } from '../records/layout.ts'
+import { Flag, Integrity, NONE_U64 } from '../records/layout.ts'
 import { BookContinuity } from './continuity.ts'
 import { OrderBook } from './order-book.ts'
 
@@ -70,6 +70,12 @@ export class BookBuilder {
   /** A snapshot is in the book, and no update has followed on it yet. */
   get waitsForJoin(): boolean {
     return this.#snapshot !== undefined
+  }
+
+  /** Id of the last update in a book that is in sync; undefined where updates have no ids of their own. */
+  get lastUpdateId(): bigint | undefined {
+    const last = this.#continuity?.last
+    return last === NONE_U64 ? undefined : last
   }
 
   /** A newer definition is in force for the records that follow. Its integrity rule must be the same. */

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs'
 import { DEFINITION_DEFAULTS, type Definition, InstrumentTable } from '../../src/feeds/instruments.ts'
 import { Log } from '../../src/open-log.ts'
 import { Journal, type JournalSettings } from '../../src/recorder/journal.ts'
+import { putConnection } from '../../src/records/connection-record.ts'
 import * as L from '../../src/records/layout.ts'
 import type { Query } from '../../src/replay/query.ts'
 import { temporaryDirectory } from './temporary.ts'
@@ -96,9 +97,10 @@ export class HandWriter {
     ids: [first: number, last: number],
     prices: [bid: number, ask: number],
     flags = 0,
+    connection = 1,
   ): this {
     const { writer } = this.journal
-    this.#begin(ts)
+    this.#begin(ts, connection)
     const at = writer.begin(L.RecordType.book, 2, L.Flag.last | flags, instrument, ...words(ts))
     writer.put64(at, L.BOOK_FIRST_UPDATE_ID, ids[0], 0)
     writer.put64(at, L.BOOK_LAST_UPDATE_ID, ids[1], 0)
@@ -109,6 +111,15 @@ export class HandWriter {
       writer.put64(at, L.CELL_BYTES + i * L.LEVEL_BYTES, price, 0)
       writer.put64(at, L.CELL_BYTES + i * L.LEVEL_BYTES + 8, 1, 0)
     }
+    writer.endFrame()
+    return this
+  }
+
+  connection(ts: bigint, number: number, event: L.ConnectionEvent): this {
+    const { writer } = this.journal
+    this.#begin(ts, number)
+    const said = { venue: 'binance', url: 'wss://example.test', code: 0, reason: '' }
+    putConnection(writer, { event, integrity: L.Integrity.none, ...said })
     writer.endFrame()
     return this
   }
