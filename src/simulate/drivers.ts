@@ -1,4 +1,5 @@
 // What decides what clients are told: a synthetic market behind a venue's protocol, or a capture.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { nowNs } from './clock.ts'
 import type { ClientConnection, SimulatorStats } from './connection.ts'
 import type { SyntheticMarket } from './market.ts'
@@ -31,12 +32,17 @@ export class SyntheticDriver implements Driver {
   readonly #market: SyntheticMarket
   readonly #venue: SimulatedVenue
   readonly #rate: number
+  readonly #bookLagMs: number
+  readonly #closed = new AbortController()
   #due = 0
+  #booksAsked = 0
 
-  constructor(market: SyntheticMarket, venue: SimulatedVenue, rate: number) {
+  /** `bookLagMs`: how long every other order book of REST is under way, from the first one on. */
+  constructor(market: SyntheticMarket, venue: SimulatedVenue, rate: number, bookLagMs: number) {
     this.#market = market
     this.#venue = venue
     this.#rate = rate
+    this.#bookLagMs = bookLagMs
     const begin = nowNs() - BigInt(WARM_UP_STEPS) * WARM_UP_STEP_NS
     for (let step = 0; step < WARM_UP_STEPS; step++) {
       venue.marketEvent(market.step(), begin + BigInt(step) * WARM_UP_STEP_NS)
@@ -62,7 +68,11 @@ export class SyntheticDriver implements Driver {
   }
 
   async rest(url: URL): Promise<{ answer: RestAnswer; delivered: () => void }> {
-    return { answer: this.#venue.rest(url, nowNs()), delivered: () => {} }
+    const answer = this.#venue.rest(url, nowNs())
+    // As of a real venue: while the answer is under way, the streams go on, and updates that are newer arrive before it.
+    if (url.pathname.endsWith('/depth') && answer.status === 200 && this.#booksAsked++ % 2 === 0)
+      await sleep(this.#bookLagMs, undefined, { signal: this.#closed.signal }).catch(() => {})
+    return { answer, delivered: () => {} }
   }
 
   tick(elapsedMs: number, stats: SimulatorStats): void {
@@ -74,7 +84,9 @@ export class SyntheticDriver implements Driver {
     this.#venue.tick(nowNs())
   }
 
-  close(): void {}
+  close(): void {
+    this.#closed.abort()
+  }
 }
 
 export class CaptureDriver implements Driver {

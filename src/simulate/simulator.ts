@@ -41,6 +41,11 @@ export interface SimulatorOptions {
   repeat?: boolean
   /** How long a capture's frames wait where it has a REST answer that no client has asked for yet, ms. 1000 if absent. */
   restWaitMs?: number
+  /**
+   * How much older than what the streams have sent every other order book of the market's REST interface is, ms: the race that
+   * real venues have. 250 if absent.
+   */
+  bookLagMs?: number
   faults?: FaultOptions
   restFault?: RestFaultOptions
   /** Interval of WebSocket pings in place of the venue's own, ms. */
@@ -64,6 +69,9 @@ export interface Simulator {
 const RATE_USUAL = 200
 const RATE_MAX = 100_000
 const TICK_MS = 10
+/** More than two updates of a stream of 100 ms. */
+const BOOK_LAG_MS_USUAL = 250
+const BOOK_LAG_MS_MAX = 60_000
 const MESSAGE_BYTES_MAX = 1024 * 1024
 
 /** @throws TF_UNKNOWN_VENUE, TF_UNKNOWN_SYMBOL, TF_USAGE, TF_PORT_IN_USE, TF_NO_FILE, TF_UNKNOWN_FORMAT, TF_IO */
@@ -76,6 +84,9 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
     throw usage('speed', speed, "a factor above 0 or 'max'")
   const port = options.port ?? 0
   if (!(Number.isInteger(port) && port >= 0 && port <= 65535)) throw usage('port', port, 'a port from 0 to 65535')
+  const bookLagMs = options.bookLagMs ?? BOOK_LAG_MS_USUAL
+  if (!(bookLagMs >= 0 && bookLagMs <= BOOK_LAG_MS_MAX))
+    throw usage('bookLagMs', bookLagMs, `0 to ${BOOK_LAG_MS_MAX} ms`)
   if (options.faults !== undefined) checkFaults(options.faults)
   if (options.restFault !== undefined) checkRestFault(options.restFault)
   const seed = options.seed ?? 1
@@ -94,7 +105,7 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
     )
   } else {
     const market = new SyntheticMarket(instrumentSpecs(options.venue as SimulatedVenueName, options.symbols), seed)
-    driver = new SyntheticDriver(market, kind.create(market, seed), rate)
+    driver = new SyntheticDriver(market, kind.create(market, seed), rate, bookLagMs)
   }
   const server = new SimulatorServer(options.venue as SimulatedVenueName, kind.facts, driver, options)
   await server.listen(port, options.host ?? '127.0.0.1')

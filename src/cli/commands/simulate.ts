@@ -13,6 +13,7 @@ interface Options {
   seed: number
   symbols?: string[]
   rate: number
+  bookLag: number
   capture?: string[]
   speed: number | 'max'
   connections: 'merge' | 'separate'
@@ -48,6 +49,12 @@ export function addSimulate(program: Command): void {
     .option('--seed <number>', 'the same seed gives the same market', wholeFrom(1, 0xffff_ffff), 1)
     .option('--symbols <list>', "instruments of the market, in the venue's spelling", list)
     .option('--rate <events>', 'events of the market a second, at most 100000', numberFrom(0.001, 100_000), 200)
+    .option(
+      '--book-lag <ms>',
+      'how much older than the streams every other order book of REST is',
+      wholeFrom(0, 60_000),
+      250,
+    )
     .option('--capture <file>', 'play this capture instead of a market; may be repeated', repeated)
     .option('--speed <factor>', "factor to the capture's pace, or max", speed, 1)
     .addOption(
@@ -140,6 +147,7 @@ async function simulate(options: Options): Promise<void> {
     host: options.host,
     seed: options.seed,
     rate: options.rate,
+    bookLagMs: options.bookLag,
     speed: options.speed,
     connections: options.connections,
     acks: options.acks ?? false,
