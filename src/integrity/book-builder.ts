@@ -2,7 +2,7 @@
 // side: joining a REST snapshot with the updates around it, forgetting what a gap made doubtful.
 import { Flag, Integrity, NONE_U64 } from '../records/layout.ts'
 import { BookContinuity } from './continuity.ts'
-import { OrderBook } from './order-book.ts'
+import { OrderBook, scaleLevels } from './order-book.ts'
 
 /** Updates that wait for a snapshot. As many as BookContinuity keeps for the same purpose. */
 const WAITING_MAX = 4096
@@ -78,20 +78,17 @@ export class BookBuilder {
     return last === NONE_U64 ? undefined : last
   }
 
-  /** A newer definition is in force for the records that follow. Its integrity rule must be the same. */
+  /** A newer definition is in force for the records that follow; a book that it cannot hold exactly is a gap. Its integrity rule must be the same. */
   define(rules: BookRules): void {
     if (rules.integrity !== this.#rules.integrity) throw new RangeError('the integrity rule of a book in use changes')
     const morePrice = rules.priceDecimals - this.#rules.priceDecimals
     const moreSize = rules.sizeDecimals - this.#rules.sizeDecimals
     this.#rules = { ...rules }
-    const fits = this.book.setDecimals(rules.priceDecimals, rules.sizeDecimals)
     if (morePrice === 0 && moreSize === 0) return
-    if (!fits || morePrice < 0 || moreSize < 0) {
-      this.gap()
-      return
-    }
-    const factors = [10n ** BigInt(morePrice), 10n ** BigInt(moreSize)] as const
-    if (!this.#waiting.every(({ levels }) => rescale(levels, ...factors))) this.gap()
+    const fits =
+      this.book.setDecimals(rules.priceDecimals, rules.sizeDecimals, true) &&
+      this.#waiting.every(({ levels }) => scaleLevels(new BigInt64Array(levels.buffer), morePrice, moreSize))
+    if (!fits) this.gap()
   }
 
   /** Takes the next book record; returns inSync. */
@@ -180,16 +177,6 @@ export class BookBuilder {
     const { last, words, at, bidCount, askCount } = fields
     this.#waiting.push({ last, levels: words.slice(at, at + (bidCount + askCount) * 4), bidCount, askCount })
   }
-}
-
-/** Multiplies mantissas in place; false if one does not fit 64 bits any more. */
-function rescale(levels: Int32Array, priceFactor: bigint, sizeFactor: bigint): boolean {
-  const mantissas = new BigInt64Array(levels.buffer)
-  return mantissas.every((mantissa, i) => {
-    const value = mantissa * (i % 2 === 0 ? priceFactor : sizeFactor)
-    mantissas[i] = value
-    return mantissas[i] === value
-  })
 }
 
 /** Whether an update holds anything that a snapshot does not. */

@@ -118,14 +118,14 @@ export class BookSide {
     return changed
   }
 
-  /** Multiplies all mantissas, when a newer definition has more decimals. False if one does not fit any more. */
-  scale(priceFactor: bigint, sizeFactor: bigint): boolean {
+  /** Brings all mantissas to so many more decimals, or fewer. False if one does not fit any more, or loses a digit. */
+  scale(morePrice: number, moreSize: number): boolean {
     for (let i = 0; i < this.count; i++) {
-      const price = this.price(i) * priceFactor
-      const size = this.size(i) * sizeFactor
+      const price = this.price(i)
+      const size = this.size(i)
       scratch[0] = price
       scratch[1] = size
-      if (scratch[0] !== price || scratch[1] !== size) return false
+      if (!scaleLevels(scratch, morePrice, moreSize)) return false
       this.#words.set(scratchWords, (this.#first + i) * WORDS)
     }
     this.#changed = 0
@@ -199,19 +199,18 @@ export class OrderBook {
 
   /**
    * States the decimals of the mantissas that follow. What is in the book is brought to them. False, and the book is
-   * empty, when that cannot be: a mantissa does not fit any more, or decimals became fewer.
+   * empty, when that cannot be: a mantissa does not fit any more, or decimals became fewer. With `mayShrink` they may
+   * become fewer, if no mantissa loses a digit by it.
    */
-  setDecimals(price: number, size: number): boolean {
+  setDecimals(price: number, size: number, mayShrink = false): boolean {
     const morePrice = price - this.#priceDecimals
     const moreSize = size - this.#sizeDecimals
     if (morePrice === 0 && moreSize === 0) return true
     this.#priceDecimals = price
     this.#sizeDecimals = size
     if (this.bids.count + this.asks.count === 0) return true
-    if (morePrice >= 0 && moreSize >= 0) {
-      const factors = [10n ** BigInt(morePrice), 10n ** BigInt(moreSize)] as const
-      if (this.bids.scale(...factors) && this.asks.scale(...factors)) return true
-    }
+    const allowed = mayShrink || (morePrice >= 0 && moreSize >= 0)
+    if (allowed && this.bids.scale(morePrice, moreSize) && this.asks.scale(morePrice, moreSize)) return true
     this.clear()
     return false
   }
@@ -238,6 +237,18 @@ export class OrderBook {
 /** Word index of a book record's first level, from the record's first word on. */
 export function firstLevelWord(extension: boolean): number {
   return (CELL_BYTES / 4) * (extension ? 2 : 1)
+}
+
+/** Prices and sizes by turns, in place; false if one does not fit 64 bits any more, or loses a digit. */
+export function scaleLevels(mantissas: BigInt64Array, morePrice: number, moreSize: number): boolean {
+  return mantissas.every((mantissa, i) => {
+    const more = i % 2 === 0 ? morePrice : moreSize
+    const factor = 10n ** BigInt(Math.abs(more))
+    if (more < 0 && mantissa % factor !== 0n) return false
+    const value = more < 0 ? mantissa / factor : mantissa * factor
+    mantissas[i] = value
+    return mantissas[i] === value
+  })
 }
 
 const scratch = new BigInt64Array(2)

@@ -174,6 +174,37 @@ describe('a book of Binance spot', () => {
   })
 })
 
+describe('a book whose definition has fewer decimals than before', () => {
+  const rules = { integrity: Integrity.range, bookDepth: 0, priceDecimals: 0, sizeDecimals: 0 }
+  const wider = { ...rules, priceDecimals: 2, sizeDecimals: 1 }
+
+  it('goes on when no digit is lost, with its kept updates', () => {
+    const { b, feed } = builder(Integrity.range)
+    b.define(wider)
+    feed({ ids: [10, 12], bids: [[200, 10]] })
+    b.define(rules)
+    expect(feed({ ids: [11, 11], flags: REST, bids: [[3, 3]] })).toBe(true)
+    b.define(wider)
+    b.define(rules)
+    expect(b.inSync).toBe(true)
+    expect(bids(b)).toEqual([
+      [3, 3],
+      [2, 1],
+    ])
+  })
+
+  it.each([
+    ['a price', [[201, 10]]],
+    ['a size', [[200, 11]]],
+  ] as [string, [number, number][]][])('is a gap when %s would lose a digit', (_, levels) => {
+    const { b, feed } = builder(Integrity.range)
+    b.define(wider)
+    expect(feed({ ids: [10, 12], flags: Flag.snapshot, bids: levels })).toBe(true)
+    b.define(rules)
+    expect([b.inSync, b.book.bids.count]).toEqual([false, 0])
+  })
+})
+
 describe('a book of Binance futures', () => {
   it('joins at the update that covers the snapshot and follows the previous ids', () => {
     const { b, feed } = builder(Integrity.previous)
