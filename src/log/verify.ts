@@ -35,9 +35,11 @@ const WINDOW_BYTES = 16 << 20
 
 /**
  * Verifies every segment of a directory. `progress` is called with the share that is done, 0 to 1. Throws TF_NO_DIRECTORY,
- * TF_FOREIGN_DIRECTORY.
+ * TF_FOREIGN_DIRECTORY, TF_NATIVE_MISSING.
  */
 export function verify(directory: string, progress: (done: number) => void = () => undefined): VerifyReport {
+  // Before the first file: that the core is missing says nothing of the files.
+  const native = loadNative()
   const files = listSegments(directory)
   const report: VerifyReport = {
     ok: true,
@@ -63,7 +65,7 @@ export function verify(directory: string, progress: (done: number) => void = () 
   const journals = new Map<string, RecordChecks>()
   files.forEach((file, i) => {
     try {
-      addScan(report, loadNative().scanSegment(file.path, file.limit), files[i + 1])
+      addScan(report, native.scanSegment(file.path, file.limit), files[i + 1])
       const checks = journals.get(file.journal) ?? new RecordChecks()
       journals.set(file.journal, checks)
       checkRecords(file, checks, (share) => progress((i + share) / files.length))

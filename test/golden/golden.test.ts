@@ -11,24 +11,58 @@ import { Log } from '../../src/open-log.ts'
 import { Journal } from '../../src/recorder/journal.ts'
 import { BufferMemory, CellWriter } from '../../src/records/cell-writer.ts'
 import * as L from '../../src/records/layout.ts'
+import { writeBooks } from './books.ts'
 import { encode } from './encode.ts'
 import { GOLDEN_FRAMES } from './frames.ts'
 
 const GOLDEN = join(import.meta.dirname, 'v1')
 const VENUES = join(GOLDEN, 'venues')
 
+const BOOKS = join(GOLDEN, 'books')
+
 /** Writes a golden directory once. A file of a released version is never written again. */
-async function freeze(): Promise<void> {
-  mkdirSync(VENUES, { recursive: true })
-  const journal = new Journal({ directory: VENUES, name: 'golden', newPart: true })
-  encode(GOLDEN_FRAMES, journal.writer)
+async function freeze(directory: string, write: (journal: Journal) => void): Promise<void> {
+  mkdirSync(directory, { recursive: true })
+  const journal = new Journal({ directory, name: 'golden', newPart: true })
+  write(journal)
   await journal.close()
-  for (const name of readdirSync(VENUES)) if (!/\.tf[si]$/.test(name)) rmSync(join(VENUES, name))
-  writeFileSync(join(GOLDEN, 'venues.replay.jsonl'), lines(VENUES).join(''))
-  writeFileSync(join(GOLDEN, 'venues.verify.json'), `${JSON.stringify(verify(VENUES), null, 2)}\n`)
+  for (const name of readdirSync(directory)) if (!/\.tf[si]$/.test(name)) rmSync(join(directory, name))
+  writeFileSync(`${directory}.replay.jsonl`, lines(directory).join(''))
+  writeFileSync(`${directory}.verify.json`, `${JSON.stringify(verify(directory), null, 2)}\n`)
 }
 
-if (process.env.TICKFORGE_FREEZE_GOLDEN === '1' && !existsSync(VENUES)) await freeze()
+const writeVenues = (journal: Journal) => encode(GOLDEN_FRAMES, journal.writer)
+
+if (process.env.TICKFORGE_FREEZE_GOLDEN === '1') {
+  if (!existsSync(VENUES)) await freeze(VENUES, writeVenues)
+  if (!existsSync(BOOKS)) {
+    await freeze(BOOKS, writeBooks)
+    writeFileSync(`${BOOKS}.books.jsonl`, bookLines(BOOKS).join(''))
+  }
+}
+
+/** A line per step of the books: what a reader is told. */
+function bookLines(directory: string): string[] {
+  const log = new Log(directory)
+  const result: string[] = []
+  for (const { tsRecv, instrument, connection, lastUpdateId, inSync, why, book } of log.books()) {
+    const said = {
+      ts_recv: String(tsRecv),
+      instrument,
+      connection,
+      last_update_id: text(lastUpdateId),
+      in_sync: inSync,
+    }
+    const doubt = why === undefined ? null : { code: why.code, since: String(why.since), cause: why.cause }
+    result.push(`${JSON.stringify({ ...said, doubt, book })}\n`)
+  }
+  log.close()
+  return result
+}
+
+function text(id: bigint | null): string | null {
+  return id === null ? null : String(id)
+}
 
 function lines(directory: string): string[] {
   const log = new Log(directory)
@@ -97,6 +131,34 @@ describe('the golden files of format version 1', () => {
       for (const name of readdirSync(directory)) if (name.endsWith('.tfi')) rmSync(join(directory, name))
       expect(lines(directory)).toEqual(lines(VENUES))
       expect(verify(directory)).toMatchObject({ ok: true, index: { ok: 0, missing: 2, wrong: 0 } })
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
+    }
+  })
+})
+
+describe('the golden books', () => {
+  const frozen = (name: string) => readFileSync(`${BOOKS}.${name}`, 'utf8')
+
+  it('begin, go on and are in doubt as they did when they were frozen', () => {
+    expect(bookLines(BOOKS)).toEqual(frozen('books.jsonl').split(/(?<=\n)/))
+  })
+
+  it('are read and verified as they were', () => {
+    expect(lines(BOOKS)).toEqual(frozen('replay.jsonl').split(/(?<=\n)/))
+    const report = JSON.parse(JSON.stringify(verify(BOOKS)))
+    expect(report).toEqual(JSON.parse(frozen('verify.json')))
+    // Three updates do not follow, and no gap record says so.
+    expect(report).toMatchObject({ continuity: { broken: 3 } })
+  })
+
+  it('are written the same again', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'tickforge-golden-'))
+    try {
+      const journal = new Journal({ directory, name: 'golden', newPart: true })
+      writeBooks(journal)
+      await journal.close()
+      expect(producedCells(directory).equals(producedCells(BOOKS))).toBe(true)
     } finally {
       rmSync(directory, { recursive: true, force: true })
     }

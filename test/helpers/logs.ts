@@ -34,8 +34,11 @@ export class HandWriter {
   readonly #tables = new Map<string, InstrumentTable>()
   #frame = 0
 
-  constructor(directory: string, settings: Partial<JournalSettings> = {}) {
-    this.journal = new Journal({ directory, name: 'main', durability: 'os', flushIntervalMs: 2, ...settings })
+  constructor(where: string | Journal, settings: Partial<JournalSettings> = {}) {
+    this.journal =
+      typeof where === 'string'
+        ? new Journal({ directory: where, name: 'main', durability: 'os', flushIntervalMs: 2, ...settings })
+        : where
   }
 
   /** Writes the definition of 'venue:symbol' if there is none yet, or if it is to change; returns its number. */

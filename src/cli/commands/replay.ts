@@ -68,7 +68,12 @@ async function replay(directory: string, options: Options): Promise<void> {
 /** Says that no record was asked for. Throws TF_EMPTY_RANGE when the log has nothing at all of the range. */
 function nothing(log: Log, options: Options): void {
   const span = log.span
-  if (span === undefined) throw new TickforgeError('TF_EMPTY_RANGE', 'nothing has been recorded yet')
+  if (span === undefined) {
+    const what = 'nothing that can be read has been recorded yet'
+    if (options.from !== undefined || options.to !== undefined) throw new TickforgeError('TF_EMPTY_RANGE', what)
+    warn(what)
+    return
+  }
   const before = options.to !== undefined && toTime(options.to, 'to') <= span.from
   const after = options.from !== undefined && toTime(options.from, 'from') > span.to
   if (before || after) {
