@@ -14,8 +14,9 @@ constexpr int kExactPower = 22;
 constexpr std::int64_t kExactMantissa = std::int64_t{1} << 53;
 
 double by_text(std::int64_t mantissa, int decimals) {
-  char text[32];
-  auto end = std::to_chars(text, text + sizeof text, mantissa).ptr;
+  constexpr std::size_t kDigits = 20;  // of the smallest one, with its sign
+  char text[kDigits + 12];
+  auto end = std::to_chars(text, text + kDigits, mantissa).ptr;
   *end++ = 'e';
   end = std::to_chars(end, text + sizeof text, -decimals).ptr;
   double found = 0;

@@ -327,7 +327,9 @@ TEST_F(ColumnsTest, SortingByInstrumentMovesWholeRows) {
     const auto i = value<std::int64_t>(rows, "ts_recv", row);
     ASSERT_EQ(value<std::int32_t>(rows, "instrument", row), row < 67 ? 0 : 1);
     ASSERT_EQ(i % 3 == 0, row < 67);
-    if (row != 67) ASSERT_GT(i, before);
+    if (row != 67) {
+      ASSERT_GT(i, before);
+    }
     before = i;
     ASSERT_EQ(value<std::uint64_t>(rows, "record", row), 500u + static_cast<std::uint64_t>(i));
     ASSERT_EQ(valid(rows, "sequence", row), i % 5 != 0);
