@@ -1,4 +1,5 @@
 // What a venue may do to a recorder by REST, and what it does not cost.
+import { setMaxListeners } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
@@ -61,6 +62,8 @@ describe('the REST budget', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     const pool = new RestPool({ pool: 'x', weightPerMinute: 6000, weightOf: () => 250 })
     const stop = new AbortController()
+    // As a recorder does, whose requests all end with it.
+    setMaxListeners(0, stop.signal)
     const times: number[] = []
     const all = Array.from({ length: 100 }, () =>
       pool.run('/depth', stop.signal, async () => void times.push(performance.now())).catch(() => undefined),
