@@ -96,8 +96,8 @@ function parseArguments([option, value, ...rest]) {
 }
 
 function groupRun(group, rest) {
-  // A filter of vitest is a part of a path; the pattern without its wildcards is one.
-  const filters = GROUPS[group].map((pattern) => pattern.replace(/\/\*\*.*$/, '/').replace(/^.*\*/, ''))
+  // A filter of vitest is a part of a path; the pattern without its wildcards is one. With a dash it would be an option.
+  const filters = GROUPS[group].map((pattern) => pattern.replace(/\/\*\*.*$/, '/').replace(/^.*\*-?/, ''))
   return { names: ['unit'], args: [...filters, ...rest], needs: needsOf(group) }
 }
 

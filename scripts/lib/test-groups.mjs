@@ -25,7 +25,7 @@ export const needsOf = (group) => NEEDS[group]
 /** What stands in a path of the group and in no other: 'test/feeds/' and the like would name half of the tests. */
 function named(pattern, words) {
   const start = pattern.replace(/\/\*\*.*$/, '')
-  const names = start === pattern ? /[^/*]+(?=\.test\.ts$)/.exec(pattern)?.[0] : start
+  const names = start === pattern ? /[^/*-][^/*]*(?=\.test\.ts$)/.exec(pattern)?.[0] : start
   return words.some((word) => word.includes(names))
 }
 
