@@ -196,7 +196,7 @@ Napi::Value ColumnsHandle::extract(const Napi::CallbackInfo& info) {
       static_cast<std::uint32_t>(integer_of(object.Get("journal"), 0, ColumnBuilder::kJournalsMax - 1, ok));
   const auto named = elements_of<const std::uint8_t>(object.Get("named"), napi_uint8_array, ok);
   ok &= named.size() == 3;
-  for (const std::uint8_t count : named) ok &= count <= 127;
+  for (const std::uint8_t count : named) ok &= count <= 126;
   if (ok) {
     source.trade_kinds = named[0];
     source.causes = named[1];

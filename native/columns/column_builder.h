@@ -48,8 +48,9 @@ struct ColumnSource {
   /// What the `segment` column says; and the journal of the segment, from 0.
   std::int32_t segment = 0;
   std::uint32_t journal = 0;
-  /// Trade kinds, causes and record types from here on have no name, and become this number.
-  std::uint8_t trade_kinds = 127;
+  /// Trade kinds, causes and record types from here on have no name, and become this number. A trade of another kind than
+  /// those with a name (TradeKind::kOther) becomes the number after.
+  std::uint8_t trade_kinds = 126;
   std::uint8_t causes = 127;
   std::uint8_t record_types = 127;
 };

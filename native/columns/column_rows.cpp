@@ -180,7 +180,9 @@ void ColumnBuilder::append_trade_extensions(const Group& group, const ColumnSour
   });
   fill_nullable<std::int8_t>(11, group, 0, [&source](const RecordHead* head) {
     const auto* extension = extension_of<TradeExtension>(head);
-    return static_cast<std::int8_t>(extension == nullptr ? 0 : std::min(extension->kind, source.trade_kinds));
+    if (extension == nullptr) return std::int8_t{0};
+    const bool other = extension->kind == static_cast<std::uint8_t>(TradeKind::kOther);
+    return static_cast<std::int8_t>(other ? source.trade_kinds + 1 : std::min(extension->kind, source.trade_kinds));
   });
   id(12, &TradeExtension::first_trade_id);
   id(13, &TradeExtension::last_trade_id);

@@ -15,7 +15,7 @@ enum class ColumnKind : std::uint8_t {
   kDictionary,  // i32 index of the instrument
   kSegment,     // i32 index of the segment
   kSide,        // i8 index: 0 = buy or bid, 1 = sell or ask
-  kTradeKind,   // i8: TradeKind, or the first number that the reader has no name for
+  kTradeKind,   // i8: TradeKind, or the first number that the reader has no name for; kOther is the one after
   kCause,       // i8: GapCause
   kRecordType,  // i8: RecordType
   kQuality,     // i8: bits of Quality

@@ -9,7 +9,8 @@ function namesByNumber(numbers: Readonly<Record<string, number>>): string[] {
   return [...Array.from({ length }, (_, number) => nameOf(numbers, number)), 'unknown']
 }
 
-export const TRADE_KINDS: readonly string[] = namesByNumber(TradeKind)
+/** Behind all others 'other', whose own number is too large for a small column. */
+export const TRADE_KINDS: readonly string[] = [...namesByNumber(TradeKind), nameOf(TradeKind, TradeKind.other)]
 export const CAUSES: readonly string[] = namesByNumber(GapCause)
 export const RECORD_TYPES: readonly string[] = namesByNumber(RecordType)
 

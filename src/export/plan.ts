@@ -9,7 +9,7 @@ import type { ExportSource, ExportWindow } from './source.ts'
 export const SHIFT_MAX = 18
 
 /** The last text of each list is that of numbers without a name. */
-const NAMED = Uint8Array.from([TRADE_KINDS, CAUSES, RECORD_TYPES], (names) => names.length - 1)
+const NAMED = Uint8Array.from([TRADE_KINDS, CAUSES, RECORD_TYPES], (names) => names.indexOf('unknown'))
 
 const ALWAYS = { from: -(2n ** 63n), to: 2n ** 63n - 1n }
 

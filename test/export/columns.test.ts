@@ -34,6 +34,12 @@ describe('columns of trades', () => {
     expect(column(table, 'kind')).toEqual(['insurance_fund', null, 'unknown'])
   })
 
+  it('tell a kind that the venue has a word of its own for from one that is newer than this version', () => {
+    const kinds = [TradeKind.other, 6, 127, 128, 254].map((kind) => trade({ price: 1n, kind }))
+    const others = toArrowTable(sourceOf([windowOf([BTC], kinds)]), 'trade')
+    expect(column(others, 'kind')).toEqual(['other', 'unknown', 'unknown', 'unknown', 'unknown'])
+  })
+
   it('have the ids of aggregates and orders; 0 is an id', () => {
     expect(column(table, 'first_trade_id')).toEqual([0n, null, null])
     expect(column(table, 'last_trade_id')).toEqual([7n, null, null])
