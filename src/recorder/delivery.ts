@@ -263,14 +263,15 @@ export class Delivery {
       }
       return
     }
+    const reason = answer.reason === '' ? 'without a reason' : answer.reason
     // What is acknowledged on this connection is not taken back by a refusal of a second request.
     const refused = meant.filter(({ state }) => state === 'requested' || state === 'silent')
     if (refused.length === 0) {
-      this.#hooks.warn(`${this.#venue}: the venue refused ${answer.symbol ?? 'a request'}: ${answer.reason}`)
+      this.#hooks.warn(`${this.#venue}: the venue refused ${answer.symbol ?? 'a request'}: ${reason}`)
     } else if (whole && symbolsOf(refused).length > 1 && this.#shares < SHARES_MAX) {
-      this.#share(one, refused, answer.reason)
+      this.#share(one, refused, reason)
     } else {
-      for (const followed of refused) this.#refuse(followed, answer.reason)
+      for (const followed of refused) this.#refuse(followed, reason)
       one.refusedMs = monotonicMs()
       this.#hooks.refused()
     }

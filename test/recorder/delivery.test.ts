@@ -112,6 +112,12 @@ describe('a subscription', () => {
     expect(states()).toEqual(['venue:A trade requested'])
   })
 
+  it('that is refused without a word of the venue is told so', () => {
+    const { answer, warnings } = followed(new FakeSession([['book', 'A']]))
+    answer(false, { id: 1 }, '')
+    expect(warnings).toEqual(['venue:A book was refused: without a reason'])
+  })
+
   it('that is refused is told at once with the venue’s words and a hint, and is a gap', () => {
     const session = new FakeSession([['book', 'XBT', 'ETH']])
     const { answer, warnings, gaps, states, missing, refusals } = followed(session)
