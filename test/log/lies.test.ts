@@ -54,6 +54,9 @@ function readEverything(directory: string, type: 'trade' | 'quote' | 'book' = 't
       for (const batch of log.replay())
         for (const record of batch) if (JSON.stringify(record.toJson()) === formatTime(record.tsRecv)) throw new Error()
     },
+    (log) => {
+      for (const { book } of log.books()) if (book.bids.count < 0) throw new Error()
+    },
     (log) => [...csvText(log.exportSource({}), type)],
     (log) => tableRows(log, type),
   ]
