@@ -35,13 +35,13 @@ async function runVitest(args) {
   return { passed: count('passed'), failed: nothingRan ? 1 : failed, skipped: count('skipped') }
 }
 
-async function runGoogleTest(args) {
+async function runGoogleTest(args, print) {
   if (!existsSync(NATIVE_TESTS))
     return { reason: whyMissing('googletest') || 'build/release/tickforge_test is not built' }
   const directory = mkdtempSync(join(tmpdir(), 'tickforge-test-'))
   const file = join(directory, 'result.json')
   try {
-    const ok = await show(NATIVE_TESTS, ['--gtest_brief=1', `--gtest_output=json:${file}`, ...args])
+    const ok = await show(NATIVE_TESTS, ['--gtest_brief=1', `--gtest_output=json:${file}`, ...args], print)
     // A test binary that crashes leaves no result.
     if (!existsSync(file)) return { passed: 0, failed: 1, skipped: 0 }
     const result = JSON.parse(readFileSync(file, 'utf8'))
@@ -53,13 +53,14 @@ async function runGoogleTest(args) {
   }
 }
 
-async function runPytest(args) {
+async function runPytest(args, print) {
   if (!existsSync(VENV_PYTHON)) return { reason: whyMissing('python') || 'there is no .venv' }
   let output = ''
   const ok = await show(
     VENV_PYTHON,
     ['-m', 'pytest', '-q', '-rs', ...(args.length === 0 ? ['tools'] : args)],
     (text) => {
+      print(text)
       output += text
     },
   )
@@ -68,17 +69,37 @@ async function runPytest(args) {
   return { passed: count('passed'), failed: failed || (ok ? 0 : 1), skipped: count('skipped') }
 }
 
-/** Runs a program whose output is shown as it comes. Resolves to true on exit code 0. */
-function show(program, args, onText = () => {}) {
+/** Runs a program whose output is handed to `print` as it comes. Resolves to true on exit code 0. */
+function show(program, args, print) {
   const child = spawn(program, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] })
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    process.stdout.write(text)
-    onText(text)
-  })
+  child.stdout.setEncoding('utf8').on('data', print)
   return new Promise((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (code) => resolve(code === 0))
   })
+}
+
+/**
+ * Runs the suites and returns their results in order. vitest has both cores for itself; the other two need one each and run at the
+ * same time, the first with its output as it comes and the second with it afterwards.
+ */
+async function runAll(names, args) {
+  const results = []
+  if (names.includes('unit')) results.push(await SUITES.unit.run(args))
+  let held = ''
+  const [shown, other] = names.filter((name) => name !== 'unit')
+  if (shown === undefined) return results
+  const running = [SUITES[shown].run(args, (text) => process.stdout.write(text))]
+  if (other !== undefined) {
+    running.push(
+      SUITES[other].run(args, (text) => {
+        held += text
+      }),
+    )
+  }
+  results.push(...(await Promise.all(running)))
+  process.stdout.write(held)
+  return results
 }
 
 function summaryLine({ label }, result) {
@@ -121,13 +142,9 @@ try {
   const { names, args, needs } = parseArguments(process.argv.slice(2))
   await setUp({ needs })
   nameOnCommandLine(args)
-  const lines = []
-  let failed = false
-  for (const name of names) {
-    const result = await SUITES[name].run(args)
-    failed ||= result.failed > 0
-    lines.push(summaryLine(SUITES[name], result))
-  }
+  const results = await runAll(names, args)
+  const lines = results.map((result, i) => summaryLine(SUITES[names[i]], result))
+  const failed = results.some((result) => result.failed > 0)
   process.stdout.write(`\n${lines.join('\n')}\n`)
   if (names.length < Object.keys(SUITES).length) process.stdout.write('(the other suites were not asked for)\n')
   else printLeftOut()
